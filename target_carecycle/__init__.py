@@ -1,0 +1,1 @@
+"""Singer target that uploads records to CareCycle as leads."""
