@@ -1,0 +1,55 @@
+# Everything happens in this folder: .venv, .peers and .cache. `make clean` removes them.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test sandbox lint format peers clean
+
+PYTHON ?=
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+PEERS := $(patsubst tests/peers/%.txt,.peers/%/.ready,$(wildcard tests/peers/*.txt))
+
+export PYTHON
+
+help: ## this list
+	@echo "CareCycle and LeadSquared connectors. Needs Python 3.10 or newer and a package index."
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: $(READY) ## watch 1,000 customers become leads, with real meltano, against the sandbox
+	@$(BIN)/python -m scripts.demo $(ARGS)
+
+test: $(READY) $(PEERS) ## lint, types and all tests (ARGS="-k name" picks some)
+	@$(MAKE) --no-print-directory lint
+	@echo "[test] pytest"
+	@$(BIN)/python -m pytest $(ARGS)
+	@echo "[test] all passed"
+
+sandbox: $(READY) ## both APIs on this machine, for trying things by hand
+	@$(BIN)/python -m sandbox $(ARGS)
+
+lint: $(READY) ## ruff, mypy, and whether lock file and settings tables are up to date
+	@echo "[lint] ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@echo "[lint] mypy"
+	@$(BIN)/mypy --no-error-summary
+	@echo "[lint] uv.lock"
+	@$(BIN)/uv lock --quiet --check
+
+format: $(READY) ## let ruff tidy the code
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format .
+
+peers: $(PEERS) ## other people's plugins that the tests run against
+
+clean: ## remove everything that make and the tools have made
+	rm -rf .venv .peers .cache .meltano .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+
+$(READY): uv.lock pyproject.toml
+	@scripts/environment.sh
+	@touch $@
+
+.peers/%/.ready: tests/peers/%.txt $(READY)
+	@scripts/environment.sh $*
+	@touch $@
