@@ -61,7 +61,17 @@ uv=$(find_uv "$python")
 
 if [ "$#" -eq 0 ]; then
     say "Python $("$python" -c 'import platform; print(platform.python_version())'), $("$uv" --version | cut -d' ' -f1,2): .venv from uv.lock"
-    "$uv" sync --quiet --locked --python "$python"
+    if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
+        "$uv" sync --quiet --locked --python "$python"
+    else
+        # uv.lock names PyPI's own addresses: from another index its versions and hashes are taken, not its addresses.
+        say "packages come from the index that your environment names"
+        mkdir -p .cache
+        "$uv" export --quiet --frozen --no-emit-project --output-file .cache/requirements.txt
+        "$uv" venv --quiet --allow-existing --python "$python" .venv
+        "$uv" pip sync --quiet --python .venv/bin/python .cache/requirements.txt
+        "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
+    fi
 else
     for peer in "$@"; do
         say "$peer into .peers/$peer, for the tests"
