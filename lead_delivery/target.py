@@ -1,0 +1,295 @@
+"""DeliveryTarget: a Singer target that acknowledges nothing which is not accounted for.
+
+singer-sdk 0.54.9 emits STATE only at the end of the pipe or after minutes, none at all when a sink fails, and stops a
+run for one record that fails validation, printing its values. Each override below mends one of these.
+"""
+
+from __future__ import annotations
+
+import abc
+import datetime as dt
+import fnmatch
+import queue
+import secrets
+import signal
+import threading
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from singer_sdk.target_base import Target
+
+from api_session.errors import ApiSessionError, SettingsError
+from api_session.plugin import CarefulPlugin
+from api_session.quota import DAY, Quota, Window
+from api_session.session import ApiSession
+from lead_delivery.errors import InputError, RecordBeforeSchemaError, SignalledError
+from lead_delivery.ledger import Ledger
+from lead_delivery.outcome import Outcome, Status
+from lead_delivery.reader import DeliveryReader
+from lead_delivery.rejects import RejectFiles
+from lead_delivery.report import Report
+from lead_delivery.run import DeliveryRun, LeadWriter, RejectStore, Rules
+from lead_delivery.settings import TEST_STREAM
+from lead_delivery.sink import DeliverySink
+
+FINISH_SECONDS = 30.0
+"""A stopped run waits so long for calls that are under way."""
+
+
+class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
+    """A target that delivers leads to one API."""
+
+    message_reader_class = DeliveryReader
+    default_sink_class: type[DeliverySink]
+    capabilities = [capability for capability in Target.capabilities]  # noqa: C416, RUF012
+    # A lead has no place for _sdc columns, and there is nothing to append to or overwrite.
+    hidden_settings = ("add_record_metadata", "load_method")
+
+    max_parallelism = 1
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.stopping = threading.Event()
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        super().__init__(**kwargs)
+        self.run_id = f"{dt.datetime.now(tz=dt.timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self.report = Report(self.name, self.plugin_version, self.run_id, dry_run=bool(self.config.get("dry_run")))
+        self._schema_lines: dict[str, bytes] = {}
+        self._skipped: set[str] = set()
+        assert isinstance(self.message_reader, DeliveryReader)  # noqa: S101
+        self._reader = self.message_reader
+        self._reader.open_books = lambda: self.run
+
+    # What a target's API brings
+
+    @property
+    @abc.abstractmethod
+    def writer(self) -> LeadWriter:
+        """Makes the calls."""
+
+    @abc.abstractmethod
+    def api_session(self) -> ApiSession:
+        """Open the account's way to its API."""
+
+    @abc.abstractmethod
+    def check_credentials(self) -> None:
+        """Make a harmless call.
+
+        Raises:
+            SettingsError: The API does not take the account.
+        """
+
+    @property
+    @abc.abstractmethod
+    def account(self) -> str:
+        """What tells this account from others."""
+
+    @abc.abstractmethod
+    def delivers(self, stream: str, schema: dict[str, Any]) -> bool:
+        """Whether a stream becomes leads though the setting `streams` does not name it."""
+
+    # Parts of a run
+
+    @cached_property
+    def session(self) -> ApiSession:
+        """The account's way to its API."""
+        return self.api_session()
+
+    @cached_property
+    def quota(self) -> Quota:
+        """The account's quota."""
+        limit = self.config["rate_limit"]
+        windows = [Window(limit["calls"], limit["seconds"])]
+        if limit.get("calls_per_day"):
+            windows.append(Window(limit["calls_per_day"], DAY))
+        return Quota(windows, account=self.account, patience=self.config["max_retry_seconds"], stopping=self.stopping)
+
+    @cached_property
+    def run(self) -> DeliveryRun:
+        """This run's books."""
+        ledger_path = self.config.get("ledger_path")
+        dry_run = bool(self.config.get("dry_run"))
+        return DeliveryRun(
+            self.writer,
+            ledger=Ledger(
+                Path(ledger_path).expanduser() if ledger_path else None,
+                account=self.account,
+                read_only=dry_run,
+            ),
+            rejects=self.rejects,
+            report=self.report,
+            write_state=self._write_state_message,
+            in_flight_now=self.quota.useful_calls_in_flight,
+            rules=self.rules,
+            events=self.events,
+        )
+
+    @property
+    def rules(self) -> Rules:
+        """The settings that a run goes by."""
+        return Rules(
+            on_conflict=self.config.get("on_conflict", "overwrite"),
+            resend=bool(self.config.get("resend")),
+            dry_run=bool(self.config.get("dry_run")),
+            max_in_flight=self.config["max_in_flight"],
+            max_reject_percent=self.config["max_reject_percent"],
+        )
+
+    @cached_property
+    def rejects(self) -> RejectStore:
+        """Where refused records go."""
+        return RejectFiles(Path(self.config["rejects_path"]).expanduser(), self.run_id)
+
+    @property
+    def base_url(self) -> str:
+        """`api_url` with a scheme, without a path."""
+        text = self.config["api_url"].strip()
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = "api_url must be an address such as https://api.example.com."
+            raise SettingsError(msg)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    # Messages
+
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        """Note the message for the reject files; a broken one is named, not quoted."""
+        schema = message_dict.get("schema")
+        stream = message_dict.get("stream")
+        if (
+            not isinstance(stream, str)
+            or not isinstance(schema, dict)
+            or not isinstance(schema.get("properties"), dict)
+        ):
+            msg = f"Line {self._reader.line_number} of the input is a SCHEMA without stream, schema or properties."
+            raise InputError(msg)
+        self._schema_lines[stream] = self._reader.line
+        super()._process_schema_message(message_dict)
+
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        """Map a record and hand it over. The SDK's own way stops at the first record that fails validation."""
+        stream = message_dict.get("stream")
+        record = message_dict.get("record")
+        if not isinstance(stream, str) or not isinstance(record, dict):
+            msg = f"Line {self._reader.line_number} of the input is a RECORD without stream or record."
+            raise InputError(msg)
+        if stream not in self.mapper.stream_maps or stream not in self._schema_lines:
+            msg = f"A record for stream '{stream}' came before its SCHEMA. Check the tap."
+            raise RecordBeforeSchemaError(msg)
+        for stream_map in self.mapper.stream_maps[stream]:
+            number = self.run.read(stream_map.stream_alias)
+            transformed = stream_map.transform(dict(record))
+            if transformed is None or not self.sink_exists(stream_map.stream_alias):
+                self.run.finish_at_once(number, stream_map.stream_alias, Outcome(Status.SKIPPED))
+                continue
+            sink = self.get_sink(stream_map.stream_alias, record=transformed)
+            assert isinstance(sink, DeliverySink)  # noqa: S101
+            if not sink.wanted:
+                self.run.finish_at_once(number, stream_map.stream_alias, Outcome(Status.SKIPPED))
+                continue
+            sink.source = (number, stream, self._reader.line, self._schema_lines[stream])
+            sink.process_record(transformed, {})
+
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        """Hold a STATE until every record before it has its outcome."""
+        value = message_dict.get("value")
+        if not isinstance(value, dict):
+            msg = f"Line {self._reader.line_number} of the input is a STATE without a value."
+            raise InputError(msg)
+        self.run.state(value)
+
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Pass over it: a CRM's leads are not replaced by a new version of a table."""
+
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:  # noqa: ARG002
+        """Refuse it: this target does not offer BATCH, and a tap that sends it all the same would lose its records."""
+        msg = "BATCH messages are not supported: switch off batch_config in the tap, so that it sends RECORD messages."
+        raise InputError(msg)
+
+    def stream_is_wanted(self, stream: str, schema: dict[str, Any]) -> bool:
+        """Whether a stream's records become leads; says once how to deliver one that is not asked for."""
+        if stream == TEST_STREAM:
+            self.check_credentials()
+            self.logger.info("The API takes the account. The test record is not written.")
+            return False
+        patterns = self.config.get("streams")
+        if patterns is not None:
+            wanted = any(fnmatch.fnmatchcase(stream, pattern) for pattern in patterns)
+        else:
+            wanted = self.delivers(stream, schema)
+        if not wanted and stream not in self._skipped:
+            self._skipped.add(stream)
+            self.logger.warning(
+                "Stream %s is read and skipped: nothing becomes a lead unasked. To deliver it, set streams: [%s].",
+                stream,
+                stream,
+            )
+        return wanted
+
+    # The way of a run
+
+    def deliver(self, file_input: IO[str] | None = None) -> None:
+        """Read the input to its end and deliver it, and keep the books whatever happens.
+
+        Raises:
+            ApiSessionError: With the exit code of the contract.
+        """
+        exit_code = 1
+        try:
+            self.listen(file_input)
+            exit_code = 0
+        except SignalledError as error:
+            exit_code = error.exit_code
+            self.stopping.set()
+            self.run.finish_in_flight(FINISH_SECONDS)
+            raise
+        except Exception as error:
+            exit_code = error.exit_code if isinstance(error, ApiSessionError) else 1
+            self.stopping.set()
+            self._finish_after_error(error)
+            self._reader.drain()
+            raise
+        finally:
+            self._close_books(exit_code)
+
+    def process_endofpipe(self) -> None:
+        """Deliver what is left. The SDK would drain its sinks and write the last STATE unasked."""
+        self.run.finish()
+        self.run.close()
+
+    def _finish_after_error(self, error: Exception) -> None:
+        try:
+            self.run.finish_in_flight(FINISH_SECONDS)
+        except (ApiSessionError, OSError) as second:
+            if type(second) is not type(error):
+                self.logger.error("%s", second)  # noqa: TRY400
+
+    def _close_books(self, exit_code: int) -> None:
+        self.report.close_open_records()
+        api = self._api_account()
+        self.logger.info("%s", self.report.summary(exit_code, api))
+        if path := self.config.get("report_path"):
+            self.report.write(Path(path).expanduser(), exit_code, api)
+
+    def _api_account(self) -> dict[str, Any]:
+        session = self.__dict__.get("session")
+        if session is None:
+            return {"calls": 0, "retries": 0, "http_429": 0, "seconds_waiting": 0.0, "quota_used": 0.0}
+        return {
+            "calls": session.calls,
+            "retries": session.retries,
+            "http_429": session.limit_refusals,
+            "seconds_waiting": round(session.seconds_waiting + self.quota.seconds_waiting, 1),
+            "quota_used": round(self.quota.used(), 2),
+        }
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Let the books' thread end the run: the SDK would drain from inside the handler and exit with 0."""
+        _ = frame
+        if self.stopping.is_set():
+            raise SystemExit(128 + signum)
+        self.stopping.set()
+        signal.signal(signum, signal.SIG_DFL)
+        self.events.put(signum)
