@@ -148,7 +148,7 @@ class CarefulCommand(click.Command):
             raise
         except Exception as error:  # noqa: BLE001  # the last line: an unknown error may quote a record
             log.error(  # noqa: TRY400
-                "Stopped by an unexpected %s in %s. The last STATE covers only what is accounted for. Please report it.",
+                "Stopped by an unexpected %s in %s; the last STATE covers only what is accounted for. Please report.",
                 type(error).__name__,
                 _place(error),
             )

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 DAY = 86_400.0
 LEARNED_FOR = 3_600.0
 """Seconds for which a limit that another process learned is believed."""
+LATE = 0.03
+"""Seconds by which a call may leave after its slot before the slot is moved; well within a window's margin."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Window:
     def length(self) -> float:
         """Seconds counted from sending: a little more than the API's own, for it counts arrivals."""
         return self.seconds + max(0.15, 0.02 * self.seconds) if self.seconds < DAY else self.seconds + 60.0
+
+    def implies(self, other: Window) -> bool:
+        """Whether whoever keeps to this window keeps to the other one, too."""
+        return self.calls * math.ceil(other.seconds / self.seconds) <= other.calls
 
 
 def next_slot(newest: Callable[[int], float | None], windows: Sequence[Window], now: float) -> float:
@@ -95,6 +101,8 @@ class Quota:
         self._store: sqlite3.Connection | None = None
         self._latency: float | None = None
         self._first_call: float | None = None
+        self._counted_from: float | None = None
+        self._ended_until = -math.inf
         self._calls_by_window: dict[int, int] = {}
         self.calls = 0
         self.seconds_waiting = 0.0
@@ -112,32 +120,25 @@ class Quota:
 
         Raises:
             StoppedError: The run is being stopped.
-            TransientError: The day's calls are used up for longer than `patience`.
+            TransientError: The day's calls are used up, or the API asked for a pause, for longer than `patience`.
         """
         started = self._clock()
-        while True:
-            with self._transaction() as store:
-                now = self._clock()
-                pause = self._paused_until(store, now)
-                known = len(self._windows)
-                slot = next_slot(partial(_newest, store, now), self._windows, max(now, pause))
-                self._refuse_a_long_wait(slot - now)
-                store.execute("INSERT INTO calls (moment) VALUES (?)", (slot,))
-            with self._lock:
-                self.seconds_waiting += max(0.0, slot - now)
-            while (left := slot - self._clock()) > 0 and not self._stopping.is_set():
-                self._sleep(left)
-            if self._stopping.is_set():
-                self._give_back(slot)
-                msg = "the run is being stopped"
-                raise StoppedError(msg)
-            with self._transaction() as store:
-                changed = self._paused_until(store, self._clock()) > self._clock() or len(self._windows) != known
-            if not changed:
-                self._tally(slot, waited=slot - started)
-                return slot
-            # Another call was refused while this one slept: the slot is given back and a later one taken.
-            self._give_back(slot)
+        ticket: int | None = None
+        try:
+            while True:
+                self._heed_stopping()
+                with self._transaction() as (store, now):
+                    placed, slot = self._place(store, now, ticket)
+                ticket = placed
+                if slot <= now:
+                    self._tally(slot, waited=now - started)
+                    return slot
+                self._sleep(slot - now)
+        except BaseException:
+            if ticket is not None:
+                with contextlib.suppress(TransientError), self._transaction() as (store, _):
+                    store.execute("DELETE FROM calls WHERE rowid = ?", (ticket,))
+            raise
 
     def settle(self, slot: float, *, latency: float, fresh_connection: bool) -> None:
         """Note how a call went.
@@ -150,7 +151,7 @@ class Quota:
         with self._lock:
             self._latency = latency if self._latency is None else 0.7 * self._latency + 0.3 * latency
         if fresh_connection:
-            with self._transaction() as store:
+            with self._transaction() as (store, _):
                 store.execute(
                     "UPDATE calls SET moment = ? WHERE rowid = (SELECT rowid FROM calls WHERE moment = ? LIMIT 1)",
                     (slot + latency, slot),
@@ -160,24 +161,24 @@ class Quota:
         """Let no call of any process leave for so many seconds: the API asked for it.
 
         Raises:
-            TransientError: It asks for longer than `patience`.
+            TransientError: It asks for longer than `patience`; this run makes no more calls, other processes ask anew.
         """
-        self._refuse_a_long_wait(seconds, asked=True)
         until = self._clock() + seconds
-        with self._transaction() as store:
+        if seconds > self._patience:
+            self._ended_until = max(self._ended_until, until)
+            raise self._too_long(seconds)
+        with self._transaction() as (store, _):
             store.execute("INSERT INTO pauses (until) VALUES (?)", (until,))
 
     def believe(self, calls: int, seconds: float) -> bool:
         """Keep to a limit that a refusal has named. Returns whether it is lower than what was kept to so far."""
-        rate = calls / seconds
-        with self._lock:
-            lower = all(rate < window.calls / window.seconds for window in self._windows if window.seconds < DAY)
-            if lower:
-                self._windows.append(Window(calls, seconds))
-        if lower:
-            with self._transaction() as store:
-                store.execute("INSERT INTO limits VALUES (?, ?, ?)", (calls, seconds, self._clock()))
-        return lower
+        named = Window(calls, seconds)
+        with self._transaction() as (store, now):
+            if any(window.implies(named) for window in self._windows):
+                return False
+            self._learn(named)
+            store.execute("INSERT INTO limits VALUES (?, ?, ?)", (calls, seconds, now))
+        return True
 
     def longest_window(self) -> float:
         """Seconds of the longest window that is shorter than a day: the wait after a refusal that names none."""
@@ -203,17 +204,14 @@ class Quota:
 
     def used(self) -> float:
         """Share of the allowed calls that this process made, over whole windows (the first one, if none is whole)."""
-        short = [w for w in self._windows if w.seconds < DAY]
-        if not short or self._first_call is None:
-            return 0.0
-        window = min(short, key=lambda w: w.calls / w.seconds)
-        whole = max(self._calls_by_window) if self._calls_by_window else 0
-        if whole == 0:
-            return min(1.0, self.calls / window.calls)
-        return min(
-            1.0,
-            sum(n for index, n in self._calls_by_window.items() if index < whole) / (whole * window.calls),
-        )
+        with self._lock:
+            short = self._short_windows()
+            if not short or not self._calls_by_window:
+                return 0.0
+            window = min(short, key=lambda w: w.calls / w.seconds)
+            whole = max(self._calls_by_window)
+            counted = sum(n for index, n in self._calls_by_window.items() if index < whole or whole == 0)
+            return min(1.0, counted / (max(1, whole) * window.calls))
 
     def close(self) -> None:
         """Let go of the shared file."""
@@ -225,86 +223,153 @@ class Quota:
     def _tally(self, slot: float, *, waited: float) -> None:
         with self._lock:
             self.calls += 1
-            if self._first_call is None:
-                self._first_call = slot
-            short = [w for w in self._windows if w.seconds < DAY]
-            if short:
+            self.seconds_waiting += max(0.0, waited)
+            self._first_call = slot if self._first_call is None else self._first_call
+            self._counted_from = slot if self._counted_from is None else self._counted_from
+            if short := self._short_windows():
                 length = min(short, key=lambda w: w.calls / w.seconds).length
-                index = int((slot - self._first_call) / length)
+                index = int((slot - self._counted_from) / length + 1e-6)
                 self._calls_by_window[index] = self._calls_by_window.get(index, 0) + 1
-        if waited > 1:
-            logger.debug("waited %.1f s for the quota", waited)
 
-    def _refuse_a_long_wait(self, seconds: float, *, asked: bool = False) -> None:
-        limit = self._patience if asked else max(self._patience, 2 * self.longest_window())
-        if seconds > limit:
-            why = "the API asks for a pause" if asked else "the quota (calls_per_day or a pause) asks for a wait"
-            msg = (
-                f"{why} of {seconds:.0f} s, longer than max_retry_seconds ({self._patience:.0f}). "
-                "Nothing is lost: run again later."
-            )
-            raise TransientError(msg)
+    def _short_windows(self) -> list[Window]:
+        return [window for window in self._windows if window.seconds < DAY]
 
-    def _paused_until(self, store: sqlite3.Connection, now: float) -> float:
-        """The end of the pause in force; takes up limits that other processes learned on the way."""
+    def _place(self, store: sqlite3.Connection, now: float, ticket: int | None) -> tuple[int, float]:
+        """Give a call its place in the line, or look whether the one that it has still holds."""
         for calls, seconds in store.execute(
             "SELECT calls, seconds FROM limits WHERE learned > ?", (now - LEARNED_FOR,)
-        ):
-            window = Window(calls, seconds)
-            if window not in self._windows:
-                self._windows.append(window)
-        # A pause further off than any patience was written before the clock was set back.
-        (until,) = store.execute("SELECT max(until) FROM pauses WHERE until < ?", (now + DAY,)).fetchone()
-        return until or now
+        ).fetchall():
+            if (window := Window(calls, seconds)) not in self._windows:
+                self._learn(window)
+        (until,) = store.execute("SELECT max(until) FROM pauses").fetchone()
+        earliest = max(now, until or now, self._ended_until)
+        slot = _moment(store, ticket)
+        if ticket is None or slot is None:
+            slot = next_slot(partial(_newest, store, math.inf, None), self._windows, earliest)
+            ticket = store.execute("INSERT INTO calls VALUES (?)", (slot,)).lastrowid or 0
+        elif slot <= now:
+            fits = next_slot(partial(_newest, store, now, ticket), self._windows, earliest) <= now
+            if not fits or now - slot > LATE:
+                slot = self._move_the_line(store, now, earliest, ticket)
+        asked = [earliest]
+        for window in self._windows:
+            oldest = _newest(store, slot, ticket, window.calls) if window.seconds >= DAY else None
+            asked.append(earliest if oldest is None else oldest + window.length)
+        if max(asked) - now > self._patience:
+            raise self._too_long(max(asked) - now)
+        return ticket, slot
 
-    def _give_back(self, slot: float) -> None:
-        with self._transaction() as store:
-            store.execute("DELETE FROM calls WHERE rowid = (SELECT rowid FROM calls WHERE moment = ? LIMIT 1)", (slot,))
+    def _move_the_line(self, store: sqlite3.Connection, now: float, earliest: float, ticket: int) -> float:
+        """Place a call and all behind it anew, in order, after a pause, a lower limit or a late awakening."""
+        behind = store.execute("SELECT rowid, moment FROM calls WHERE moment > ? ORDER BY moment, rowid", (now,))
+        line = [(ticket, now), *behind.fetchall()]
+        store.executemany("DELETE FROM calls WHERE rowid = ?", [(row,) for row, _ in line])
+        for row, moment in line:
+            place = next_slot(partial(_newest, store, math.inf, None), self._windows, max(moment, earliest))
+            store.execute("INSERT INTO calls (rowid, moment) VALUES (?, ?)", (row, place))
+        return _moment(store, ticket) or now
+
+    def _learn(self, window: Window) -> None:
+        self._windows.append(window)
+        self._calls_by_window.clear()
+        self._counted_from = None
+
+    def _too_long(self, seconds: float) -> TransientError:
+        return TransientError(
+            f"the API or the quota (calls_per_day) asks for a wait of {seconds:.0f} s, longer than max_retry_seconds "
+            f"({self._patience:g}). Nothing is lost: run again later."
+        )
+
+    def _heed_stopping(self) -> None:
+        if self._stopping.is_set():
+            msg = "the run is being stopped"
+            raise StoppedError(msg)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """One turn with the shared file, and the time at which it began."""
         with self._lock:
-            store = self._store
-            if store is None:
-                store = self._store = self._open()
-            store.execute("BEGIN IMMEDIATE")
             try:
-                yield store
-            except BaseException:
-                store.execute("ROLLBACK")
-                raise
-            store.execute("COMMIT")
+                if self._store is None:
+                    self._store = self._open()
+                store = self._store
+                try:
+                    store.execute("BEGIN IMMEDIATE")
+                    yield store, _steady(store, self._clock())
+                    store.execute("COMMIT")
+                finally:
+                    if store.in_transaction:
+                        store.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                msg = (
+                    f"the quota's file in the temporary folder cannot be used ({type(error).__name__}): is the disk "
+                    "full? Nothing is lost: run again later."
+                )
+                raise TransientError(msg) from None
 
     def _open(self) -> sqlite3.Connection:
-        store = sqlite3.connect(
-            _shared_file(self._account) if self._account else ":memory:",
-            timeout=30.0,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        # What a power cut could lose here is pacing, not leads.
-        store.execute("PRAGMA synchronous = OFF")
-        store.executescript(
-            """
-            CREATE TABLE IF NOT EXISTS calls (moment REAL NOT NULL);
-            CREATE INDEX IF NOT EXISTS calls_by_moment ON calls (moment);
-            CREATE TABLE IF NOT EXISTS pauses (until REAL NOT NULL);
-            CREATE TABLE IF NOT EXISTS limits (calls INTEGER, seconds REAL, learned REAL);
-            """
-        )
-        now = self._clock()
-        keep = now - max([window.length for window in self._windows] or [DAY])
-        store.execute("DELETE FROM calls WHERE moment < ?", (keep,))
-        store.execute("DELETE FROM pauses WHERE until < ?", (now,))
-        store.execute("DELETE FROM limits WHERE learned < ?", (now - LEARNED_FOR,))
+        path = _shared_file(self._account) if self._account else ":memory:"
+        try:
+            return self._prepared(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            # A power cut can leave rubbish there. What it could lose is pacing, not leads.
+            Path(path).unlink(missing_ok=True)
+            return self._prepared(path)
+
+    def _prepared(self, path: str) -> sqlite3.Connection:
+        store = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+        try:
+            store.execute("PRAGMA synchronous = OFF")
+            # One transaction: two processes that create the tables at once would else lock each other out.
+            store.executescript(
+                """
+                BEGIN IMMEDIATE;
+                CREATE TABLE IF NOT EXISTS calls (moment REAL NOT NULL);
+                CREATE INDEX IF NOT EXISTS calls_by_moment ON calls (moment);
+                CREATE TABLE IF NOT EXISTS pauses (until REAL NOT NULL);
+                CREATE TABLE IF NOT EXISTS limits (calls INTEGER, seconds REAL, learned REAL);
+                CREATE TABLE IF NOT EXISTS seen (clock REAL NOT NULL);
+                """
+            )
+            now = self._clock()
+            # Another process may count the calls of a day where this one does not.
+            store.execute("DELETE FROM calls WHERE moment < ?", (now - DAY - 60.0,))
+            store.execute("DELETE FROM pauses WHERE until < ?", (now,))
+            store.execute("DELETE FROM limits WHERE learned < ?", (now - LEARNED_FOR,))
+            store.execute("COMMIT")
+        except BaseException:
+            store.close()
+            raise
         return store
 
 
-def _newest(store: sqlite3.Connection, now: float, n: int) -> float | None:
-    # A moment more than a day ahead was written before the clock was set back.
+def _steady(store: sqlite3.Connection, now: float) -> float:
+    """Move all that is written along where the host's clock was set back; a wait would else grow by as much."""
+    (seen,) = store.execute("SELECT max(clock) FROM seen").fetchone()
+    if seen is not None and now < seen - 1.0:
+        for statement in (
+            "UPDATE calls SET moment = moment - ?",
+            "UPDATE pauses SET until = until - ?",
+            "UPDATE limits SET learned = learned - ?",
+        ):
+            store.execute(statement, (seen - now,))
+    store.execute("DELETE FROM seen")
+    store.execute("INSERT INTO seen VALUES (?)", (now,))
+    return now
+
+
+def _newest(store: sqlite3.Connection, until: float, without: int | None, n: int) -> float | None:
     row = store.execute(
-        "SELECT moment FROM calls WHERE moment < ? ORDER BY moment DESC LIMIT 1 OFFSET ?", (now + DAY, n - 1)
+        "SELECT moment FROM calls WHERE moment <= ? AND rowid IS NOT ? ORDER BY moment DESC LIMIT 1 OFFSET ?",
+        (until, without, n - 1),
     ).fetchone()
+    return None if row is None else float(row[0])
+
+
+def _moment(store: sqlite3.Connection, ticket: int | None) -> float | None:
+    row = store.execute("SELECT moment FROM calls WHERE rowid = ?", (ticket,)).fetchone()
     return None if row is None else float(row[0])
 
 
@@ -317,9 +382,10 @@ def _shared_file(account: str) -> str:
         seen = folder.lstat()
         if not stat.S_ISDIR(seen.st_mode) or (hasattr(os, "getuid") and seen.st_uid != user):
             raise PermissionError
-        probe = folder / f"{hashlib.sha256(account.encode()).hexdigest()[:24]}.quota"
-        os.close(os.open(probe, os.O_CREAT | os.O_RDWR, 0o600))
+        folder.chmod(0o700)
+        file = folder / f"{hashlib.sha256(account.encode()).hexdigest()[:24]}.quota"
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError:
         logger.warning("The temporary folder is not writable: other processes do not share this run's quota.")
         return ":memory:"
-    return str(probe)
+    return str(file)
