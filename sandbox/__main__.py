@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 from sandbox.app import Sandbox
 from sandbox.control import Control
+from sandbox.exchange import Row
+from sandbox.faults import FaultError
+from sandbox.faults import parse as parse_fault
 from sandbox.lead_fields import CARECYCLE_ID
 from sandbox.server import Connections, serve
 from sandbox.settings import Settings, Window
@@ -47,8 +50,23 @@ def parser() -> argparse.ArgumentParser:
     add("--no-carecycle-id", action="store_true", help=f"an account without {CARECYCLE_ID}")
     add("--without-field", action="append", default=[], metavar="NAME", help="lead field to leave out")
     add("--mandatory-field", action="append", default=[], metavar="NAME", help="lead field new leads need")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        type=_fault,
+        metavar="KIND[,NAME=VALUE...]",
+        help="a fault, also as JSON; may be given again",
+    )
     add("--timestamps", choices=("iso", "postgres", "postgres_offset"), default="iso", help="CareCycle's form")
     return found
+
+
+def _fault(text: str) -> Row:
+    try:
+        return parse_fault(text)
+    except FaultError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
@@ -61,15 +79,18 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         leadsquared_limit=arguments.leadsquared_limit,
         leadsquared_bulk_limit=arguments.leadsquared_bulk_limit,
         leadsquared_daily=arguments.leadsquared_daily,
-        limit_form=arguments.limit_form,
-        latency=arguments.latency,
         carecycle_key=arguments.carecycle_key,
         access_key=arguments.access_key,
         secret_key=arguments.secret_key,
         account_host=arguments.account_host,
         without_fields=tuple(without),
         mandatory_fields=tuple(arguments.mandatory_field),
-        quirks={"timestamps": arguments.timestamps},
+        faults=tuple(arguments.fault),
+        quirks={
+            "timestamps": arguments.timestamps,
+            "limit_form": arguments.limit_form,
+            "latency": arguments.latency,
+        },
     )
 
 
@@ -86,7 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         world = World(settings_from(arguments))
         connections = Connections()
-        serve(Sandbox(world, Control(world).app()), connections, arguments.host, arguments.port)
+        app = Sandbox(world, Control(world).app(), connections)
+        serve(app, connections, arguments.host, arguments.port)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         return 2

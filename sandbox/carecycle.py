@@ -17,6 +17,7 @@ from sandbox.reference import CUSTOM_FIELDS
 from sandbox.settings import Settings
 from sandbox.stats import Stats
 
+LIST_PATH = "/v2/customers"
 UPLOAD_PATH = "/v2/leads/upload"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 CUSTOM_FIELD_SORTS = ("createdAt", "fieldLabel", "fieldType")
@@ -32,7 +33,7 @@ class CareCycle:
         self._stats = stats
         self.customer_list = CustomerList(store, quirks, stats.apis[CARECYCLE], settings.seed)
         self._routes: dict[tuple[str, str], Callable[[Call], Answer]] = {
-            ("GET", "/v2/customers"): self.customer_list.answer,
+            ("GET", LIST_PATH): self.customer_list.answer,
             ("GET", "/v2/custom-fields"): self._custom_fields,
             ("POST", UPLOAD_PATH): LeadUpload(store, quirks, stats).answer,
         }
@@ -48,7 +49,7 @@ class CareCycle:
         if handler is not None:
             return handler(call)
         parent, _, customer_id = call.path.rpartition("/")
-        if call.method == "GET" and parent == "/v2/customers":
+        if call.method == "GET" and parent == LIST_PATH:
             return self._customer(customer_id)
         return errors.refuse(404, f"Can not {call.method} this path")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,8 +11,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.exchange import CARECYCLE, LEADSQUARED, NotJsonError, Row, read_json
+from sandbox.faults import Fault, FaultError
+from sandbox.limits import SECONDS_A_DAY
+from sandbox.reference import CAMPAIGNS, CUSTOM_FIELDS, MEMBERS, NODES, SOURCES
+from sandbox.scan_moves import MovesError
 from sandbox.settings import Window
 from sandbox.world import World
+
+BULK = "leadsquared_bulk"
+DAILY = "leadsquared_daily"
 
 
 class ControlError(ValueError):
@@ -31,8 +39,11 @@ class Control:
             Route("/__sandbox__/history", self.history),
             Route("/__sandbox__/leads", self.leads),
             Route("/__sandbox__/customers", self.customers),
+            Route("/__sandbox__/reference", self.reference),
             Route("/__sandbox__/change", self.change, methods=["POST"]),
             Route("/__sandbox__/quirks", self.quirks, methods=["GET", "POST", "DELETE"]),
+            Route("/__sandbox__/faults", self.faults, methods=["GET", "POST", "DELETE"]),
+            Route("/__sandbox__/scan-moves", self.scan_moves, methods=["GET", "POST", "DELETE"]),
             Route("/__sandbox__/limits", self.limits, methods=["POST"]),
             Route("/__sandbox__/reset", self.reset, methods=["POST"]),
         ]
@@ -53,6 +64,19 @@ class Control:
     async def customers(self, _request: Request) -> Response:
         """GET customers: all customers of CareCycle, test customers too."""
         return JSONResponse(list(self._world.customers.rows.values()))
+
+    async def reference(self, _request: Request) -> Response:
+        """GET reference: what uploads and filters may name, and the account's lead fields."""
+        return JSONResponse(
+            {
+                "sources": SOURCES,
+                "campaigns": CAMPAIGNS,
+                "nodes": NODES,
+                "members": MEMBERS,
+                "custom_fields": [each["fieldKey"] for each in CUSTOM_FIELDS],
+                "lead_fields": list(self._world.leads.fields),
+            }
+        )
 
     async def change(self, request: Request) -> Response:
         """POST change: update, insert and delete some customers."""
@@ -78,9 +102,36 @@ class Control:
             self._world.quirks.clear()
         return JSONResponse(self._world.quirks.as_dict())
 
+    async def faults(self, request: Request) -> Response:
+        """GET, POST (adds) or DELETE faults."""
+        faults = self._world.faults
+        if request.method == "POST":
+            body = await read_value(request)
+            try:
+                faults.active += [Fault.read(row) for row in (body if isinstance(body, list) else [body])]
+            except FaultError as error:
+                raise ControlError(str(error)) from error
+        elif request.method == "DELETE":
+            faults.active.clear()
+        return JSONResponse([dataclasses.asdict(fault) for fault in faults.active])
+
+    async def scan_moves(self, request: Request) -> Response:
+        """GET what was moved, POST a script, DELETE it."""
+        moves = self._world.moves
+        if request.method == "POST":
+            try:
+                moves.start(await read_object(request))
+            except MovesError as error:
+                raise ControlError(str(error)) from error
+        elif request.method == "DELETE":
+            moves.clear()
+        return JSONResponse(moves.log)
+
     async def limits(self, request: Request) -> Response:
         """POST limits: other windows, empty from now on."""
-        body = await read_object(request, {CARECYCLE, LEADSQUARED, "leadsquared_bulk"})
+        body = await read_object(request, {CARECYCLE, LEADSQUARED, BULK, DAILY})
+        if DAILY in body:
+            body[DAILY] = f"{_count(body, DAILY)}/{SECONDS_A_DAY:g}"
         try:
             windows = {name: Window.parse(str(text)) for name, text in body.items()}
         except ValueError as error:
@@ -88,7 +139,9 @@ class Control:
         for api in (CARECYCLE, LEADSQUARED):
             if api in windows:
                 self._world.windows[api][0] = windows[api]
-        self._world.bulk_window = windows.get("leadsquared_bulk", self._world.bulk_window)
+        if DAILY in windows:
+            self._world.windows[LEADSQUARED][1] = windows[DAILY]
+        self._world.bulk_window = windows.get(BULK, self._world.bulk_window)
         self._world.apply_limits()
         return JSONResponse({name: str(window) for name, window in windows.items()})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sandbox.carecycle_errors import Flaw
@@ -146,17 +146,12 @@ class QueryReader:
         text = self.left.pop(name, None)
         if text is None:
             return None
-        try:
-            if not DATE.fullmatch(text):
-                raise ValueError
-            if "T" not in text:
-                date.fromisoformat(text)
-                # A day as an end means the whole day.
-                return f"{text}T23:59:59.999999Z" if end else f"{text}T00:00:00Z"
-            datetime.fromisoformat(text.rstrip("Z").partition(".")[0])
-        except ValueError:
+        if not _is_moment(text):
             self.flaw(name, "Invalid string: must match date pattern", "string", "invalid_format", text)
             return None
+        if "T" not in text:
+            # A day as an end means the whole day.
+            return f"{text}T23:59:59.999999Z" if end else f"{text}T00:00:00Z"
         return text if text.endswith("Z") else f"{text}Z"
 
 
@@ -283,6 +278,16 @@ def _aging_in(reader: QueryReader) -> Test | None:
     if months not in AGING_IN_MONTHS:
         return None
     return lambda row: _turns_65_within(row["dateOfBirth"], int(months))
+
+
+def _is_moment(text: str) -> bool:
+    if not DATE.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text.rstrip("Z").partition(".")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _within(value: Any, start: str | None, end: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from typing import Any
 
@@ -22,6 +23,7 @@ class CustomerStore:
         self.clock = clock
         self.rows: dict[str, Row] = {row["id"]: row for row in rows}
         self.version = 0
+        self._chooser = random.Random(seed)
         self._field_names = tuple(self.people.make(ANCHOR))
         self._by_external_id = {
             row["clientCustomerId"]: row["id"] for row in rows if row["clientCustomerId"] is not None
@@ -105,6 +107,10 @@ class CustomerStore:
             self.touch(row, {"status": _FLIPPED[row["status"]]}, moment)
         return [row["id"] for row in chosen[:count]]
 
+    def choose_by(self, seed: int) -> None:
+        """Let another seed decide who is changed next."""
+        self._chooser = random.Random(seed)
+
     def lowered(self, row: Row, changes: Row) -> list[str]:
         """Return the opt-out flags that these changes would take back."""
         return [name for name in OPT_OUTS if row[name] is True and changes.get(name, True) is not True]
@@ -124,7 +130,7 @@ class CustomerStore:
                 and row["firstName"]
                 and row["lastName"]
             ]
-        return self.people.rng.sample(rows, min(count, len(rows)))
+        return self._chooser.sample(rows, min(count, len(rows)))
 
 
 _FLIPPED = {"Lead": "Active", "Active": "Lead"}

@@ -106,14 +106,17 @@ def _number(field: LeadField, value: str, _quirks: Quirks) -> str:
 
 
 def _date(field: LeadField, value: str, _quirks: Quirks) -> str:
-    try:
-        if not DATE_FORM.fullmatch(value):
-            raise ValueError
-        datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the API's dates bear no zone
-    except ValueError:
-        message = f"Invalid data: {field.name} expects yyyy-MM-dd HH:mm:ss"
-        raise LeadError(INVALID_INPUT, message) from None
+    if not _is_date(value):
+        raise LeadError(INVALID_INPUT, f"Invalid data: {field.name} expects yyyy-MM-dd HH:mm:ss")
     return f"{value}.000"
+
+
+def _is_date(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return DATE_FORM.fullmatch(value) is not None
 
 
 def _boolean(field: LeadField, value: str, quirks: Quirks) -> str:

@@ -43,17 +43,15 @@ class LeadUpload:
             body = read_json(call.body) if is_json else None
         except NotJsonError:
             return errors.refuse(400, "Unexpected token in JSON")
-        if (refusal := self._schema_refusal(body)) is not None:
-            return refusal
-        return self._write(call, body["records"])
-
-    def _schema_refusal(self, body: Any) -> Answer | None:
-        records = body.get("records") if isinstance(body, dict) else None
-        most = self._quirks.upload_max
-        if not isinstance(records, list):
+        if not isinstance(body, dict) or not isinstance(body.get("records"), list):
+            records = body.get("records") if isinstance(body, dict) else None
             name = errors.type_name(records)
             message = f"Invalid input: expected array, received {name}"
             return errors.invalid([errors.Flaw(("records",), message, "array", name, "invalid_type")])
+        return self._schema_refusal(body, body["records"]) or self._write(call, body["records"])
+
+    def _schema_refusal(self, body: Row, records: list[Any]) -> Answer | None:
+        most = self._quirks.upload_max
         if not 1 <= len(records) <= most:
             code = "too_big" if records else "too_small"
             message = f"Expected array to have 1 to {most} items"
@@ -85,26 +83,15 @@ class LeadUpload:
     def _write(self, call: Call, records: list[Row]) -> Answer:
         moment = self._store.clock.now()
         copies = Counter(record.get("externalId") for record in records)
-        failures = []
-        written = []
+        failures: list[Row] = []
+        written: list[Row] = []
         for index, record in enumerate(records):
             call.identities.update(_identities(record))
-            try:
-                if (fault := call.failing.get(index)) is not None:
-                    raise RecordError(fault.message)
-                if record.get("externalId") is not None and copies[record["externalId"]] > 1:
-                    message = "Duplicate externalId in request"
-                    raise RecordError(message)
-                written.append(self._write_record(call, record, moment))
-            except RecordError as error:
-                known = self._store.find(record.get("externalId"))
-                failures.append(
-                    {
-                        "id": known["id"] if known else None,
-                        "externalId": record.get("externalId"),
-                        "error": str(error),
-                    }
-                )
+            twice = record.get("externalId") is not None and copies[record["externalId"]] > 1
+            fault = call.failing.get(index)
+            refusal = "Duplicate externalId in request" if twice else fault.message if fault else None
+            outcome = self._outcome(call, record, moment, refusal)
+            (failures if "error" in outcome else written).append(outcome)
         self._stats.apis[call.api].rows_per_call.append(len(records))
         self._stats.uploads.append(
             {
@@ -118,6 +105,20 @@ class LeadUpload:
         if self._quirks.upload_results:
             body["results"] = [_webhook_form(row) for row in written]
         return Answer(200, body)
+
+    def _outcome(self, call: Call, record: Row, moment: str, refusal: str | None) -> Row:
+        """Return the written customer, or the entry of `errors`, which alone holds an `error`."""
+        try:
+            if refusal is None:
+                return self._write_record(call, record, moment)
+        except RecordError as error:
+            refusal = str(error)
+        known = self._store.find(record.get("externalId"))
+        return {
+            "id": known["id"] if known else None,
+            "externalId": record.get("externalId"),
+            "error": refusal,
+        }
 
     def _write_record(self, call: Call, record: Row, moment: str) -> Row:
         if lacks_place(record):

@@ -44,7 +44,7 @@ class LeadWrites:
             return refuse(400, INVALID_INPUT, f"Invalid input: {error}")
         self._stats.apis[LEADSQUARED].rows_per_call.append(1)
         try:
-            lead_id, created = self._one(call, 0, lead, create=False)
+            lead_id, created = self._one(call, 0, lead, 1, create=False)
         except LeadError as error:
             return refuse(500, error.kind, error.message)
         if fires == "true":
@@ -62,18 +62,26 @@ class LeadWrites:
             return refuse(500, UNKNOWN, f"Attribute(s) does not exist - {','.join(unknown)}")
         self._stats.apis[LEADSQUARED].rows_per_call.append(len(leads))
         repeated = self._repeated(leads, create=create)
-        rows = []
-        for index, lead in enumerate(leads):
-            try:
-                if index in repeated:
-                    message = f"{repeated[index]} Duplicate Lead(s) provided"
-                    raise LeadError(INVALID_INPUT, message)  # noqa: TRY301 - joins the row's other refusals
-                rows.append(_good_row(index, *self._one(call, index, lead, create=create), create=create))
-            except LeadError as error:
-                rows.append(_bad_row(index, error, create=create))
+        rows = [self._row(call, index, lead, repeated.get(index, 1), create=create) for index, lead in enumerate(leads)]
         return Answer(200, rows)
 
-    def _one(self, call: Call, index: int, lead: WireLead, *, create: bool) -> tuple[str, bool]:
+    def _row(self, call: Call, index: int, lead: WireLead, copies: int, *, create: bool) -> Row:
+        row: Row = {"RowNumber": index + 1, "LeadId": "", "LeadCreated": False}
+        if not create:
+            row |= {"LeadUpdated": False, "AffectedRows": 0}
+        try:
+            lead_id, created = self._one(call, index, lead, copies, create=create)
+        except LeadError as error:
+            if create:
+                prefix = "Duplicate: " if error.kind == DUPLICATE else ""
+                return row | {"ErrorMessage": f"{prefix}{error.message}"}
+            return row | {"ExceptionType": error.kind, "ErrorMessage": error.message}
+        row |= {"LeadId": lead_id, "LeadCreated": created}
+        return row if create else row | {"LeadUpdated": not created, "AffectedRows": 1}
+
+    def _one(self, call: Call, index: int, lead: WireLead, copies: int, *, create: bool) -> tuple[str, bool]:
+        if copies > 1:
+            raise LeadError(INVALID_INPUT, f"{copies} Duplicate Lead(s) provided")
         values = self._checked(lead, create=create)
         if (fault := call.failing.get(index)) is not None:
             raise LeadError(fault.kind, fault.message)
@@ -96,38 +104,19 @@ class LeadWrites:
 
     def _repeated(self, leads: list[WireLead], *, create: bool) -> dict[int, int]:
         """Return the rows that mean a lead another row means too, with how many do."""
-        keys: list[set[tuple[str, str]]] = []
-        for lead in leads:
-            try:
-                self._checked(lead, create=create)
-                if create:
-                    keys.append(self._store.identities(lead))
-                    continue
-                found = {key for key in (self._store.match_key(lead),) if key}
-                if known := self._store.match(lead):
-                    found.add(("lead", known))
-                keys.append(found)
-            except LeadError:
-                keys.append(set())
+        keys = [self._keys(lead, create=create) for lead in leads]
         seen = Counter(key for row in keys for key in row)
         return {
             index: most for index, row in enumerate(keys) if (most := max((seen[key] for key in row), default=1)) > 1
         }
 
-
-def _good_row(index: int, lead_id: str, created: bool, *, create: bool) -> Row:  # noqa: FBT001 - from a tuple
-    row: Row = {"RowNumber": index + 1, "LeadId": lead_id, "LeadCreated": created}
-    return row if create else row | {"LeadUpdated": not created, "AffectedRows": 1}
-
-
-def _bad_row(index: int, error: LeadError, *, create: bool) -> Row:
-    row: Row = {"RowNumber": index + 1, "LeadId": "", "LeadCreated": False}
-    if create:
-        prefix = "Duplicate: " if error.kind == DUPLICATE else ""
-        return row | {"ErrorMessage": f"{prefix}{error.message}"}
-    return row | {
-        "LeadUpdated": False,
-        "AffectedRows": 0,
-        "ExceptionType": error.kind,
-        "ErrorMessage": error.message,
-    }
+    def _keys(self, lead: WireLead, *, create: bool) -> set[tuple[str, str]]:
+        try:
+            self._checked(lead, create=create)
+            if create:
+                return self._store.identities(lead)
+            key, known = self._store.match_key(lead), self._store.match(lead)
+        except LeadError:
+            # It will be refused for a reason of its own.
+            return set()
+        return ({key} if key else set()) | ({("lead", known)} if known else set())

@@ -64,7 +64,7 @@ class LeadSquared:
     def over_limit(self, refusal: Refusal) -> Answer:
         """Answer a call that a limit refused, in the form this account shows."""
         header = self._quirks.retry_after_header
-        return errors.over_limit(refusal, self._settings.limit_form, header=header)
+        return errors.over_limit(refusal, self._quirks.limit_form, header=header)
 
     @staticmethod
     def is_write(method: str, path: str) -> bool:

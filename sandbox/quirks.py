@@ -15,6 +15,7 @@ CHOICES = {
     "unknown_fields": ("refuse", "drop"),
     "unknown_attribute": ("row", "call"),
     "unlisted_options": ("refuse", "store"),
+    "limit_form": ("429", "403", "200"),
     "boolean_form": ("true_false", "one_zero"),
 }
 
@@ -51,7 +52,9 @@ class Quirks:
     boolean_form: str = "true_false"
     related_id: bool = False
 
+    limit_form: str = "429"
     retry_after_header: bool = False
+    latency: float = 0.0
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Set some switches.
@@ -67,8 +70,9 @@ class Quirks:
             if name not in known:
                 message = f"no quirk {name!r}; there are {', '.join(sorted(known))}"
                 raise ValueError(message)
-            if type(value) is not type(getattr(self, name)):
-                message = f"quirk {name!r} takes a {type(getattr(self, name)).__name__}"
+            usual = type(getattr(self, name))
+            if type(value) is not usual and not (usual is float and type(value) is int):
+                message = f"quirk {name!r} takes a {usual.__name__}"
                 raise ValueError(message)
             if name in CHOICES and value not in CHOICES[name]:
                 message = f"quirk {name!r} is one of {', '.join(CHOICES[name])}"

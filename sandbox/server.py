@@ -24,7 +24,8 @@ class Connections:
         """Remember a connection."""
         # Header and body go out as two writes, which without this wait for each other.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._transports[transport.get_extra_info("peername")[:2]] = transport
+        host, port = transport.get_extra_info("peername")[:2]
+        self._transports[host, port] = transport
 
     def closed(self, transport: Any) -> None:
         """Forget a connection."""
@@ -34,7 +35,7 @@ class Connections:
 
     def reset(self, client: tuple[str, int]) -> None:
         """Cut a connection so that the client sees a reset, not an orderly end."""
-        transport = self._transports.get(tuple(client))
+        transport = self._transports.get((client[0], client[1]))
         if transport is None:
             return
         # Zero linger makes the kernel send RST instead of FIN.

@@ -53,8 +53,6 @@ class Settings:
     leadsquared_limit: Window = Window(25, 5)
     leadsquared_bulk_limit: Window = Window(0, 0)
     leadsquared_daily: int = 0
-    limit_form: str = "429"
-    latency: float = 0.0
     carecycle_key: str = "cc_sandbox_0123456789abcdef"
     carecycle_powerless_key: str = "cc_sandbox_without_permission"
     access_key: str = "u$rsandbox0123456789abcdef"

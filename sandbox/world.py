@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from sandbox.carecycle import CareCycle
+from sandbox.carecycle import LIST_PATH, CareCycle
 from sandbox.customer_store import CustomerStore
-from sandbox.exchange import CARECYCLE, LEADSQUARED
+from sandbox.exchange import CARECYCLE, LEADSQUARED, Answer, Call
+from sandbox.faults import Faults
 from sandbox.lead_fields import account_fields
 from sandbox.lead_store import LeadStore
 from sandbox.leadsquared import LeadSquared
 from sandbox.limits import SECONDS_A_DAY, Limiter, Refusal, SlidingWindow
 from sandbox.moments import Clock
 from sandbox.quirks import Quirks
+from sandbox.scan_moves import ScanMoves
 from sandbox.settings import ANCHOR, Settings, Window
 from sandbox.stats import Stats
+
+OK = 200
 
 
 class World:
@@ -40,8 +44,17 @@ class World:
             CARECYCLE: [settings.carecycle_limit],
             LEADSQUARED: [settings.leadsquared_limit, Window(settings.leadsquared_daily, SECONDS_A_DAY)],
         }
+        self.faults = Faults(settings.faults, settings.seed)
+        self.moves = ScanMoves(self.customers)
         self.bulk_window = settings.leadsquared_bulk_limit
         self.apply_limits()
+
+    def handle(self, call: Call) -> Answer:
+        """Let the API answer a call, and move customers behind a list call."""
+        answer = self.apis[call.api].answer(call)
+        if call.path == LIST_PATH and answer.status == OK:
+            self.moves.after_list_call()
+        return answer
 
     def apply_limits(self) -> None:
         """Start all windows anew, as `windows` and `bulk_window` now say."""
