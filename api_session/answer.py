@@ -9,8 +9,10 @@ from __future__ import annotations
 import enum
 import math
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -18,16 +20,14 @@ import orjson
 HTTP_OK = 200
 HTTP_REDIRECT = 300
 HTTP_BAD_REQUEST = 400
-HTTP_UNAUTHORIZED = 401
-HTTP_FORBIDDEN = 403
-HTTP_NOT_FOUND = 404
-HTTP_METHOD_NOT_ALLOWED = 405
+HTTP_ACCOUNT = (401, 402, 403, 404, 405, 407)
+"""Statuses that no other call would escape: key, payment, permission, path, method, proxy."""
 HTTP_TIMEOUT = 408
 HTTP_LIMIT = 429
 HTTP_SERVER_ERROR = 500
 
-LIMIT_TEXT = re.compile(r"exceeded the limit of\s+(\d+)\s+in\s+(\d+(?:\.\d+)?)\s+second", re.IGNORECASE)
-LIMIT_TYPE = "MXAPIRateLimitExceededException"
+LIMIT_TEXT = re.compile(r"exceeded the limit of\s+(\d{1,9})\s+in\s+(\d{1,6}(?:\.\d{1,6})?)\s+second", re.IGNORECASE)
+LIMIT_CODES = ("MXAPIRateLimitExceededException", "RATE_LIMIT_EXCEEDED")
 ACCOUNT_TYPES = ("MXUnAuthorizedAccessException", "MXUnauthorizedRequestException")
 
 
@@ -76,6 +76,8 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Read
     except orjson.JSONDecodeError:
         body = None
     code, text = _code_and_text(status, body)
+    if not isinstance(body, dict) and status >= HTTP_BAD_REQUEST:
+        text = content[:1000].decode(errors="replace")  # a refusal for pace may come as plain text
     if (limited := _limit(status, code, text, headers, body)) is not None:
         return limited
     verdict = _verdict(status, code, body)
@@ -83,28 +85,41 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Read
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds named by a ``Retry-After`` header in its numeric form, None without one."""
-    return _seconds(headers.get("Retry-After"))
+    """Seconds named by a ``Retry-After`` header, as a number or as a date, None without one."""
+    text = headers.get("Retry-After")
+    if text is None or (seconds := _seconds(text)) is not None:
+        return _seconds(text)
+    try:
+        # Against the server's own clock where it tells it.
+        sent = headers.get("Date")
+        now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
+        seconds = parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, seconds)
 
 
 def _verdict(status: int, code: str, body: Any) -> Verdict:
-    is_error = isinstance(body, dict) and body.get("Status") == "Error"
     logical = code.startswith("MX")
-    if status in {HTTP_UNAUTHORIZED, HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_METHOD_NOT_ALLOWED} or code in ACCOUNT_TYPES:
+    if status in HTTP_ACCOUNT or code in ACCOUNT_TYPES:
         return Verdict.DENIED
     if status == HTTP_TIMEOUT or (status >= HTTP_SERVER_ERROR and not logical):
         return Verdict.TRANSIENT
     if HTTP_REDIRECT <= status < HTTP_BAD_REQUEST:
         return Verdict.DENIED
-    if status >= HTTP_BAD_REQUEST or is_error:
+    if _is_error(status, body):
         return Verdict.REFUSED
     return Verdict.NO_JSON if body is None else Verdict.ACCEPTED
 
 
+def _is_error(status: int, body: Any) -> bool:
+    return status >= HTTP_BAD_REQUEST or (isinstance(body, dict) and body.get("Status") == "Error")
+
+
 def _limit(status: int, code: str, text: str, headers: Mapping[str, str], body: Any) -> Reading | None:
-    """A refusal for pace, in any of its known forms: 429, 403 with the text, 200 or 500 with the type."""
+    """A refusal for pace, in any of its known forms: 429, an error with the text, any status with the type."""
     named = LIMIT_TEXT.search(text)
-    if status != HTTP_LIMIT and code != LIMIT_TYPE and not (named and (status >= HTTP_BAD_REQUEST or code != "")):
+    if status != HTTP_LIMIT and code not in LIMIT_CODES and not (named and _is_error(status, body)):
         return None
     limit = (int(named[1]), float(named[2])) if named and int(named[1]) > 0 and float(named[2]) > 0 else None
     wait = _seconds(body.get("retryAfter")) if isinstance(body, dict) else None

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
+from decimal import Decimal
+from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -59,7 +62,7 @@ def _typed(text: str, definition: Mapping[str, Any], variable: str) -> Any:
         if "boolean" in types:
             return TRUE_WORDS[text.strip().lower()]
         value = json.loads(text)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         wanted = _wanted({"type": sorted(types - {"null"})})
         msg = f"{variable} (environment) must be {wanted}."
         raise SettingsError(msg) from None
@@ -72,8 +75,8 @@ def describe_problem(error: ValidationError) -> str:
     schema: dict[str, Any] = dict(cast("Mapping[str, Any]", error.schema))
     if error.validator == "required":
         required = cast("list[str]", error.validator_value)
-        missing = [name for name in required if name not in cast("dict[str, Any]", error.instance)]
-        return f"{_joined(path, missing[0])} is missing: please set it."
+        missing = [_joined(path, name) for name in required if name not in cast("dict[str, Any]", error.instance)]
+        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: please set it."
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
         unknown = next((name for name in cast("dict[str, Any]", error.instance) if name not in known), "?")
@@ -81,6 +84,19 @@ def describe_problem(error: ValidationError) -> str:
         hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}."
         return f"{_joined(path, unknown)} is not a setting{hint}"
     return f"{path or 'the configuration'} must be {_wanted(schema)}."
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as Python calculates with them: the SDK reads a file's as Decimal, which no float can be added to.
+
+    NaN and Infinity, which JSON does not know, become text, for no numeric setting accepts that.
+    """
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    value = float(value) if isinstance(value, Decimal) else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _joined(path: str, name: str) -> str:
@@ -107,6 +123,8 @@ def _wanted(schema: Mapping[str, Any]) -> str:
         text += f", {schema['minimum']} or more"
     elif "exclusiveMinimum" in schema:
         text += f" above {schema['exclusiveMinimum']}"
+    elif "maximum" in schema:
+        text += f", {schema['maximum']} or less"
     if schema.get("minLength") or schema.get("pattern"):
         text += ", not empty"
     return text
@@ -123,7 +141,7 @@ class CarefulCommand(click.Command):
         """Read the configuration files, too, which the SDK does in an option's callback."""
         try:
             return super().parse_args(ctx, args)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             self._plugin.logger.error("--config: %s.", _file_problem(error))  # noqa: TRY400
             ctx.exit(SettingsError.exit_code)
 
@@ -157,7 +175,9 @@ class CarefulCommand(click.Command):
 
 def _file_problem(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"{error.filename or 'the file'} cannot be read ({error.strerror or type(error).__name__})"
+        # Whoever gave the settings themselves in place of a path would see a secret in the file's name.
+        name = str(error.filename or "the file")
+        return f"{'the file' if '{' in name else name} cannot be read ({error.strerror or type(error).__name__})"
     return "the file is not a JSON object"
 
 
@@ -196,6 +216,10 @@ class CarefulPlugin(_Base):
         DotEnv(find_dotenv(usecwd=True), interpolate=False).set_as_environment_variables()
         return settings_from_environment(schema, cls._env_var_prefix, os.environ)
 
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """End with the exit code that says which signal it was; the SDK says success."""
+        sys.exit(128 + signum)
+
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's own settings, less those that would do nothing here."""
@@ -211,11 +235,11 @@ class CarefulPlugin(_Base):
             if self._config.get(name) is None and definition.get("default") is not None:
                 self._config[name] = definition["default"]
         # Meltano hands over null for a setting that is not set.
-        self._config = {name: value for name, value in self._config.items() if value is not None}
+        self._config = {name: _plain(value) for name, value in self._config.items() if value is not None}
         errors = sorted(
             Draft7Validator(schema).iter_errors(self._config), key=lambda e: list(map(str, e.absolute_path))
         )
-        problems = [describe_problem(error) for error in errors]
+        problems = list(dict.fromkeys(describe_problem(error) for error in errors))
         if problems and raise_errors:
             summary = "Config validation failed"
             raise ConfigValidationError(summary, errors=problems, schema=schema)

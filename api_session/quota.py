@@ -157,14 +157,14 @@ class Quota:
                     (slot + latency, slot),
                 )
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, *, patience: float = math.inf) -> None:
         """Let no call of any process leave for so many seconds: the API asked for it.
 
         Raises:
             TransientError: It asks for longer than `patience`; this run makes no more calls, other processes ask anew.
         """
         until = self._clock() + seconds
-        if seconds > self._patience:
+        if seconds > min(self._patience, patience):
             self._ended_until = max(self._ended_until, until)
             raise self._too_long(seconds)
         with self._transaction() as (store, _):
@@ -274,10 +274,11 @@ class Quota:
         self._calls_by_window.clear()
         self._counted_from = None
 
-    def _too_long(self, seconds: float) -> TransientError:
+    @staticmethod
+    def _too_long(seconds: float) -> TransientError:
         return TransientError(
             f"the API or the quota (calls_per_day) asks for a wait of {seconds:.0f} s, longer than max_retry_seconds "
-            f"({self._patience:g}). Nothing is lost: run again later."
+            "allows. Nothing is lost: run again later."
         )
 
     def _heed_stopping(self) -> None:

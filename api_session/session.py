@@ -5,15 +5,16 @@ from __future__ import annotations
 import enum
 import logging
 import random
+import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ProxyError
 
 from api_session.answer import Reading, Verdict, read_answer
 from api_session.errors import (
@@ -29,6 +30,8 @@ from api_session.quota import Quota
 logger = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 60.0
+SHORTEST_PAUSE = 1.0
+"""Seconds: a refusal for pace that asks for no wait at all must not become a storm."""
 
 
 class Repeat(enum.Enum):
@@ -75,10 +78,7 @@ class ApiSession:
         advice: Mapping[int, str] | None = None,
         stopping: threading.Event | None = None,
     ) -> None:
-        host = urlsplit(base_url)
-        if host.scheme not in {"http", "https"} or not host.hostname:
-            msg = "api_url must be an address such as https://api.example.com"
-            raise SettingsError(msg)
+        _check_address(base_url)
         self.api = api
         self.base_url = base_url.rstrip("/")
         self.quota = quota
@@ -90,7 +90,9 @@ class ApiSession:
         self._stopping = stopping or threading.Event()
         self._thread = threading.local()
         self._lock = threading.Lock()
+        self._sessions: list[requests.Session] = []
         self._answered = False
+        self._pages_for_people = 0
         self.calls = 0
         self.retries = 0
         self.limit_refusals = 0
@@ -112,31 +114,26 @@ class ApiSession:
         """Make one call, again where that is safe and may help, and return the parsed JSON of its 2xx answer.
 
         Raises:
-            RefusedError: The API will never accept this call; `body` says why.
+            RefusedError: The API will never accept this call, `body` says why; or it is not to be had as JSON.
             DeniedError: 401, 403 (without limit text), 404, 405 or a redirect.
-            SettingsError: The host has not once answered JSON.
+            SettingsError: The host has not once answered JSON, its certificate is not trusted, or the address or a
+                header cannot be sent.
             TransientError: Faults went on for `max_retry_seconds`, or the API asked for a longer pause.
             AmbiguousError: `repeat` is ASK, the call was sent, and no usable answer came.
             StoppedError: The run is being stopped.
         """
+        try:
+            data = None if json is None else orjson.dumps(json)
+        except TypeError:  # half a surrogate pair, a number beyond 64 bits
+            raise RefusedError(status=0, code="NotJson") from None
         first_fault: float | None = None
         attempt = 0
         while True:
-            reading = self._attempt(method, path, params, json)
-            if isinstance(reading, Reading):
-                if reading.verdict is Verdict.ACCEPTED:
-                    self._answered = True
-                    return reading.body
-                if reading.verdict is Verdict.REFUSED:
-                    raise RefusedError(status=reading.status, code=reading.code, body=reading.body)
-                if reading.verdict is Verdict.DENIED:
-                    raise self._denied(reading)
-                if reading.verdict is Verdict.LIMITED:
-                    self._limited(reading)
-                elif repeat is Repeat.ASK:
-                    raise AmbiguousError(self._no_answer(reading.code))
-            elif reading is _Fault.AMBIGUOUS and repeat is Repeat.ASK:
-                raise AmbiguousError(self._no_answer("no answer"))
+            reading = self._attempt(method, path, params, data)
+            if isinstance(reading, Reading) and reading.verdict is Verdict.ACCEPTED:
+                self._answered = True
+                return reading.body
+            self._raise_what_is_final(reading, repeat)
             now = time.monotonic()
             first_fault = now if first_fault is None else first_fault
             left = self._max_retry_seconds - (now - first_fault)
@@ -146,18 +143,51 @@ class ApiSession:
                 self.retries += 1
 
     def close(self) -> None:
-        """Close this thread's connections and the quota's file."""
-        if (session := getattr(self._thread, "session", None)) is not None:
+        """Close all connections and the quota's file."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+        for session in sessions:
             session.close()
+        self._thread = threading.local()
         self.quota.close()
 
-    def _attempt(self, method: str, path: str, params: Mapping[str, str] | None, json: Any) -> Reading | _Fault:
-        session = getattr(self._thread, "session", None)
-        fresh = session is None
+    def _raise_what_is_final(self, reading: Reading | _Fault, repeat: Repeat) -> None:
+        if isinstance(reading, _Fault):
+            if reading is _Fault.AMBIGUOUS and repeat is Repeat.ASK:
+                raise AmbiguousError(self._no_answer(reading.value))
+            return
+        self._answered = self._answered or reading.body is not None
+        if reading.verdict is Verdict.REFUSED:
+            raise RefusedError(status=reading.status, code=reading.code, body=reading.body)
+        if reading.verdict is Verdict.DENIED:
+            raise self._denied(reading)
+        if reading.verdict is Verdict.LIMITED:
+            self._limited(reading)
+            return
+        if reading.wait is not None:
+            self._pause(reading.wait)
+        if reading.verdict is Verdict.NO_JSON and self._is_another_site():
+            raise SettingsError(self._wrong_site())
+        if repeat is Repeat.ASK:
+            raise AmbiguousError(self._no_answer(reading.code))
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._thread, "session", None)
         if session is None:
             # requests.Session is not made for several threads at once.
             session = self._thread.session = requests.Session()
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _attempt(
+        self, method: str, path: str, params: Mapping[str, str] | None, data: bytes | None
+    ) -> Reading | _Fault:
         slot = self.quota.acquire()
+        session = self._session()
+        before = _connections(session)
+        response: requests.Response | None = None
+        failure: Exception | None = None
         with self._lock:
             self.calls += 1
         sent = time.monotonic()
@@ -166,21 +196,41 @@ class ApiSession:
                 method,
                 f"{self.base_url}{path}",
                 params={**self._params, **(params or {})},
-                data=None if json is None else orjson.dumps(json),
+                data=data,
                 headers={**self._headers, "Accept": "application/json"}
-                | ({} if json is None else {"Content-Type": "application/json"}),
+                | ({} if data is None else {"Content-Type": "application/json"}),
                 timeout=self._timeout,
                 allow_redirects=False,
             )
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError):
-            return _Fault.NOT_SENT
-        except requests.exceptions.ConnectionError as error:
-            return _Fault.NOT_SENT if _never_connected(error) else _Fault.AMBIGUOUS
-        except (requests.exceptions.RequestException, OSError):
-            return _Fault.AMBIGUOUS
+        except (OSError, ValueError, HTTPError) as error:
+            failure = error
         finally:
-            self.quota.settle(slot, latency=time.monotonic() - sent, fresh_connection=fresh)
+            # A call that had to connect first, or that nothing is known of, arrived later than its slot. Where each
+            # call connects anew all arrive equally late.
+            connected = _connections(session) > before
+            late = response is None or (connected and not getattr(self._thread, "connects", False))
+            self._thread.connects = connected
+            self.quota.settle(slot, latency=time.monotonic() - sent, fresh_connection=late)
+        # Outside of `except`: what is raised from here must not drag along an error that quotes a header.
+        if response is None:
+            return self._fault(failure)
         return read_answer(response.status_code, response.headers, response.content)
+
+    def _fault(self, error: Exception | None) -> _Fault:
+        """Tell what never left from what may have arrived. Only what is known for sure counts as never sent."""
+        if isinstance(error, ValueError):  # addresses and headers that HTTP cannot carry
+            raise SettingsError(self._cannot_be_sent())
+        causes = list(_causes(error)) if error else []
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+            if self._answered:
+                return _Fault.NOT_SENT
+            msg = (
+                f"the certificate of {urlsplit(self.base_url).hostname} is not trusted: check api_url, this computer's "
+                "clock, and REQUESTS_CA_BUNDLE where a proxy signs for it."
+            )
+            raise SettingsError(msg)
+        never = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ProxyError)
+        return _Fault.NOT_SENT if any(isinstance(cause, never) for cause in causes) else _Fault.AMBIGUOUS
 
     def _limited(self, reading: Reading) -> None:
         """Believe a refusal: keep to the limit that it names, and let nobody call until it is over."""
@@ -196,23 +246,20 @@ class ApiSession:
         if wait is None:
             wait = reading.limit[1] + 0.2 if reading.limit else self.quota.longest_window()
         logger.info("%s refused a call for its pace (%s): waiting %.0f s.", self.api, reading.code, wait)
-        self.quota.pause(wait)
+        self._pause(max(wait, SHORTEST_PAUSE))
+
+    def _pause(self, seconds: float) -> None:
+        """The API asked for it, so it holds for all threads and processes."""
+        self.quota.pause(seconds, patience=self._max_retry_seconds)
 
     def _wait_before_retry(self, reading: Reading | _Fault, attempt: int, left: float) -> None:
         what = reading.code if isinstance(reading, Reading) else reading.value
         if left <= 0:
-            raise self._gave_up(reading, what)
+            raise self._gave_up(what)
         if isinstance(reading, Reading) and reading.verdict is Verdict.LIMITED:
-            return  # the quota holds the pause for everybody
-        if isinstance(reading, Reading) and reading.verdict is Verdict.NO_JSON and not self._answered and attempt > 1:
-            raise self._gave_up(reading, what)
-        asked = reading.wait if isinstance(reading, Reading) else None
+            return  # the quota holds the pause
         wait = min(LONGEST_BACKOFF, 2.0 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
-        if asked is not None:
-            wait = max(wait, asked)
-            if asked > left:
-                raise self._gave_up(reading, what)
-        wait = wait if asked is not None else min(wait, left)
+        wait = min(wait, left)
         logger.warning("%s: %s. Trying again in %.1f s (attempt %d).", self.api, what, wait, attempt + 1)
         with self._lock:
             self.seconds_waiting += wait
@@ -220,16 +267,24 @@ class ApiSession:
             msg = "the run is being stopped"
             raise StoppedError(msg)
 
-    def _gave_up(self, reading: Reading | _Fault, what: str) -> Exception:
-        if not self._answered and isinstance(reading, Reading) and reading.verdict is Verdict.NO_JSON:
-            return SettingsError(
-                f"{urlsplit(self.base_url).hostname} does not answer with JSON as {self.api} does: check api_url."
-            )
+    def _gave_up(self, what: str) -> TransientError:
         unreachable = " Check api_url and the network." if not self._answered else ""
         return TransientError(
             f"{self.api} gave no usable answer for {self._max_retry_seconds:g} s (max_retry_seconds); the last time: "
             f"{what}.{unreachable} Nothing is lost: run again later."
         )
+
+    def _is_another_site(self) -> bool:
+        """Whether a second answer of this run was a success without JSON, and none was JSON."""
+        with self._lock:
+            self._pages_for_people += 1
+            return self._pages_for_people > 1 and not self._answered
+
+    def _wrong_site(self) -> str:
+        return f"{urlsplit(self.base_url).hostname} does not answer with JSON as {self.api} does: check api_url."
+
+    def _cannot_be_sent(self) -> str:
+        return f"{self.api}: api_url or a key holds a character that cannot be sent, such as a line break."
 
     def _denied(self, reading: Reading) -> DeniedError:
         status = reading.status
@@ -244,7 +299,32 @@ class ApiSession:
         return f"{self.api} gave no usable answer to a write ({what}); it may have landed"
 
 
-def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    """Whether the request surely never left: no address, no route, nobody listening."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, (NewConnectionError, NameResolutionError, ConnectTimeoutError))
+def _check_address(base_url: str) -> None:
+    try:
+        address = urlsplit(base_url)
+        good = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+        good = good and "@" not in address.netloc and not address.query and not address.fragment
+    except ValueError:
+        good = False
+    if not good:
+        msg = "api_url must be an address such as https://api.example.com"
+        raise SettingsError(msg)
+
+
+def _connections(session: requests.Session) -> int:
+    """How many connections a session has opened so far."""
+    managers = [
+        manager
+        for adapter in session.adapters.values()
+        if isinstance(adapter, requests.adapters.HTTPAdapter)
+        for manager in (adapter.poolmanager, *adapter.proxy_manager.values())
+    ]
+    return sum(manager.pools[key].num_connections for manager in managers for key in manager.pools.keys())  # noqa: SIM118
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it is made of: requests and urllib3 wrap one another's in arguments and reasons."""
+    yield error
+    for part in (*error.args, getattr(error, "reason", None)):
+        if isinstance(part, BaseException):
+            yield from _causes(part)
