@@ -38,6 +38,19 @@ def unmark(line: bytes) -> bytes:
     return _MARKED_END.sub(b"}", line.strip())
 
 
+def rejected_at(line: bytes) -> float | None:
+    """When a message that is sent again was refused, in seconds since the epoch; None for any other message."""
+    if (found := _MARKED_END.search(line.strip())) is None:
+        return None
+    return float(found[0].rsplit(b":", 1)[1][:-1])
+
+
+def reject_code(line: bytes) -> str | None:
+    """Why a message that is sent again was refused; None for any other message."""
+    found = _MARKED_END.search(line.strip())
+    return found[0].split(b'"', 4)[3].decode() if found else None
+
+
 def file_name(stream: str, run_id: str) -> str:
     """`<stream>-<run id>.singer`, the stream's odd characters replaced."""
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', stream)[:80]}-{run_id}.singer"

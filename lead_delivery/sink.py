@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
 from singer_sdk.sinks.core import JSONSchemaValidator
 
 from lead_delivery.lead import Lead
+from lead_delivery.mapping import FieldMap, Mapped, Problem
 from lead_delivery.outcome import Outcome, RejectCode, rejected
+from lead_delivery.rejects import rejected_at
 
 if TYPE_CHECKING:
     from lead_delivery.target import DeliveryTarget
@@ -38,7 +40,10 @@ class DeliverySink(Sink, metaclass=abc.ABCMeta):
     Attributes:
         wanted: Whether the stream's records become leads.
         source: Number, stream, RECORD line and SCHEMA line of the record at hand.
+        field_map: How a record becomes the API's fields.
     """
+
+    field_map: FieldMap
 
     def __init__(
         self,
@@ -50,17 +55,27 @@ class DeliverySink(Sink, metaclass=abc.ABCMeta):
         super().__init__(target, stream_name, schema, key_properties)
         self._target = target
         self.source: tuple[int, str, bytes, bytes] = (0, stream_name, b"", b"")
-        self.wanted = target.stream_is_wanted(stream_name, schema)
+        self.wanted = target.stream_is_wanted(stream_name, self.schema)
         if self.wanted:
-            self.prepare()
+            self.field_map = target.field_map(stream_name, self.schema)
 
     @abc.abstractmethod
-    def prepare(self) -> None:
-        """Make ready for a stream that is delivered: its field map, checked against its SCHEMA."""
+    def complete(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> list[Problem]:
+        """Add what the API's call needs besides the map, in place, and say what it still lacks.
+
+        Args:
+            mapped: The record, mapped.
+            record: As it came.
+            key: The values of its key properties; empty where it has none.
+        """
 
     @abc.abstractmethod
-    def to_lead(self, record: dict[str, Any], key: Hashable | None) -> Lead:
-        """Map a record. What cannot be sent has `refused` set; its opt-outs are there all the same."""
+    def identify(self, fields: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+        """What the lead may be known by.
+
+        Returns:
+            Identities by API field: those that one person alone can have, and those that several may share.
+        """
 
     def get_validator(self) -> QuietValidator | None:
         """The SDK's validator that keeps values to itself; None where `validate_records` is false."""
@@ -70,24 +85,43 @@ class DeliverySink(Sink, metaclass=abc.ABCMeta):
         """Check, map and hand over one record."""
         _ = context
         self._remove_sdc_metadata_from_record(record)
-        missing = [name for name in self.key_properties if record.get(name) is None]
-        key = (
-            None
-            if missing or not self.key_properties
-            else (self.stream_name, *(record[k] for k in self.key_properties))
-        )
-        lead = self.to_lead(record, key)
-        if lead.refused is None:
-            lead.refused = self._problem(record, missing)
-        self._target.run.submit(lead)
+        self._target.delivery.submit(self._to_lead(record))
 
     def process_batch(self, context: dict[str, Any]) -> None:
         """Do nothing: records are handed over one by one, and batches are made of all streams together."""
 
-    def _problem(self, record: dict[str, Any], missing: list[str]) -> Outcome | None:
+    def _to_lead(self, record: dict[str, Any]) -> Lead:
+        number, source_stream, line, schema_line = self.source
+        missing = [name for name in self.key_properties if record.get(name) is None]
+        key = [] if missing else [record[name] for name in self.key_properties]
+        mapped = self.field_map.apply(record)
+        problems = mapped.problems + self.complete(mapped, record, key)
+        for note in (*mapped.warnings, *(f"{name} was cut to its greatest length" for name in mapped.cut)):
+            self._target.notes[note] += 1
+        unique, shared = self.identify(mapped.fields)
+        own = {f"{self.stream_name}:{key}"} if key else set()
+        return Lead(
+            numbers=[number],
+            stream=self.stream_name,
+            source_stream=source_stream,
+            line=line,
+            schema_line=schema_line,
+            key=(self.stream_name, *map(str, key)) if key else None,
+            mapping=self.field_map.version,
+            fields={name: value for name, value in mapped.fields.items() if name not in mapped.opt_outs},
+            opt_outs=frozenset(mapped.opt_outs),
+            identities=frozenset(own | set(unique.values()) | set(shared.values())),
+            unique=unique,
+            refused=self._refusal(record, missing, problems),
+            rejected_at=rejected_at(line),
+        )
+
+    def _refusal(self, record: dict[str, Any], missing: list[str], problems: list[Problem]) -> Outcome | None:
         if missing:
             return rejected(RejectCode.KEY_MISSING, f"key property {', '.join(missing)} is missing or null")
         validator = self._validator
         if isinstance(validator, QuietValidator) and (problem := validator.problem(record)) is not None:
             return rejected(RejectCode.SCHEMA_INVALID, problem)
+        if problems:
+            return rejected(problems[0].code, "; ".join(str(problem) for problem in problems))
         return None

@@ -13,6 +13,7 @@ import queue
 import secrets
 import signal
 import threading
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -25,8 +26,12 @@ from api_session.errors import ApiSessionError, SettingsError
 from api_session.plugin import CarefulPlugin
 from api_session.quota import DAY, Quota, Window
 from api_session.session import ApiSession
+from lead_delivery.builtin_maps import BuiltinMaps
 from lead_delivery.errors import InputError, RecordBeforeSchemaError, SignalledError
+from lead_delivery.field_map import ApiFields
 from lead_delivery.ledger import Ledger
+from lead_delivery.map_layers import ANY_STREAM, MapSettings, build_field_map
+from lead_delivery.mapping import FieldMap
 from lead_delivery.outcome import Outcome, Status
 from lead_delivery.reader import DeliveryReader
 from lead_delivery.rejects import RejectFiles
@@ -58,9 +63,10 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         self.report = Report(self.name, self.plugin_version, self.run_id, dry_run=bool(self.config.get("dry_run")))
         self._schema_lines: dict[str, bytes] = {}
         self._skipped: set[str] = set()
+        self.notes: Counter[str] = Counter()
         assert isinstance(self.message_reader, DeliveryReader)  # noqa: S101
         self._reader = self.message_reader
-        self._reader.open_books = lambda: self.run
+        self._reader.open_books = lambda: self.delivery
 
     # What a target's API brings
 
@@ -86,9 +92,36 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
     def account(self) -> str:
         """What tells this account from others."""
 
+    @property
     @abc.abstractmethod
-    def delivers(self, stream: str, schema: dict[str, Any]) -> bool:
-        """Whether a stream becomes leads though the setting `streams` does not name it."""
+    def api_fields(self) -> ApiFields:
+        """The fields of the API's call."""
+
+    @property
+    @abc.abstractmethod
+    def builtin_maps(self) -> BuiltinMaps:
+        """The target's maps that are shipped as data."""
+
+    def field_map(self, stream: str, schema: dict[str, Any]) -> FieldMap:
+        """The map of one stream; says once which properties it leaves behind.
+
+        Raises:
+            SettingsError: The setting `field_map` does not fit the stream or the API.
+        """
+        field_map = build_field_map(stream, schema, self.api_fields, self.builtin_maps, self.map_settings)
+        if field_map.unmapped:
+            self.logger.info("Stream %s: not mapped and not sent: %s.", stream, ", ".join(field_map.unmapped))
+        return field_map
+
+    @property
+    def map_settings(self) -> MapSettings:
+        """The settings that a map depends on."""
+        return MapSettings(
+            field_map=self.config.get("field_map"),
+            on_null=self.config["on_null"],
+            on_too_long=self.config["on_too_long"],
+            opt_out_fields=self.config["opt_out_fields"],
+        )
 
     # Parts of a run
 
@@ -107,7 +140,7 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         return Quota(windows, account=self.account, patience=self.config["max_retry_seconds"], stopping=self.stopping)
 
     @cached_property
-    def run(self) -> DeliveryRun:
+    def delivery(self) -> DeliveryRun:
         """This run's books."""
         ledger_path = self.config.get("ledger_path")
         dry_run = bool(self.config.get("dry_run"))
@@ -179,15 +212,15 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
             msg = f"A record for stream '{stream}' came before its SCHEMA. Check the tap."
             raise RecordBeforeSchemaError(msg)
         for stream_map in self.mapper.stream_maps[stream]:
-            number = self.run.read(stream_map.stream_alias)
+            number = self.delivery.read(stream_map.stream_alias)
             transformed = stream_map.transform(dict(record))
             if transformed is None or not self.sink_exists(stream_map.stream_alias):
-                self.run.finish_at_once(number, stream_map.stream_alias, Outcome(Status.SKIPPED))
+                self.delivery.finish_at_once(number, stream_map.stream_alias, Outcome(Status.SKIPPED))
                 continue
             sink = self.get_sink(stream_map.stream_alias, record=transformed)
             assert isinstance(sink, DeliverySink)  # noqa: S101
             if not sink.wanted:
-                self.run.finish_at_once(number, stream_map.stream_alias, Outcome(Status.SKIPPED))
+                self.delivery.finish_at_once(number, stream_map.stream_alias, Outcome(Status.SKIPPED))
                 continue
             sink.source = (number, stream, self._reader.line, self._schema_lines[stream])
             sink.process_record(transformed, {})
@@ -198,7 +231,7 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         if not isinstance(value, dict):
             msg = f"Line {self._reader.line_number} of the input is a STATE without a value."
             raise InputError(msg)
-        self.run.state(value)
+        self.delivery.state(value)
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Pass over it: a CRM's leads are not replaced by a new version of a table."""
@@ -218,7 +251,10 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         if patterns is not None:
             wanted = any(fnmatch.fnmatchcase(stream, pattern) for pattern in patterns)
         else:
-            wanted = self.delivers(stream, schema)
+            maps = self.config.get("field_map") or {}
+            nested = stream.startswith("customer_") and "customer_id" in schema["properties"]
+            recognised = self.builtin_maps.recognise(schema) is not None
+            wanted = recognised or stream in maps or (ANY_STREAM in maps and not nested)
         if not wanted and stream not in self._skipped:
             self._skipped.add(stream)
             self.logger.warning(
@@ -243,7 +279,7 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         except SignalledError as error:
             exit_code = error.exit_code
             self.stopping.set()
-            self.run.finish_in_flight(FINISH_SECONDS)
+            self.delivery.finish_in_flight(FINISH_SECONDS)
             raise
         except Exception as error:
             exit_code = error.exit_code if isinstance(error, ApiSessionError) else 1
@@ -256,18 +292,20 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
 
     def process_endofpipe(self) -> None:
         """Deliver what is left. The SDK would drain its sinks and write the last STATE unasked."""
-        self.run.finish()
-        self.run.close()
+        self.delivery.finish()
+        self.delivery.close()
 
     def _finish_after_error(self, error: Exception) -> None:
         try:
-            self.run.finish_in_flight(FINISH_SECONDS)
+            self.delivery.finish_in_flight(FINISH_SECONDS)
         except (ApiSessionError, OSError) as second:
             if type(second) is not type(error):
                 self.logger.error("%s", second)  # noqa: TRY400
 
     def _close_books(self, exit_code: int) -> None:
         self.report.close_open_records()
+        for note, count in sorted(self.notes.items()):
+            self.logger.warning("%d records: %s.", count, note)
         api = self._api_account()
         self.logger.info("%s", self.report.summary(exit_code, api))
         if path := self.config.get("report_path"):
@@ -293,3 +331,20 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         self.stopping.set()
         signal.signal(signum, signal.SIG_DFL)
         self.events.put(signum)
+
+    # Command line
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Any = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Run the command."""
+        super(Target, cls).invoke(about=about, about_format=about_format)
+        target = cls(config=config.config if config else {}, parse_env_config=bool(config and config.parse_env))
+        target.logger.info("%s %s, run %s", cls.name, cls.plugin_version, target.run_id)
+        target.deliver(file_input)

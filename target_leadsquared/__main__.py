@@ -1,0 +1,5 @@
+"""`python -m target_leadsquared`."""
+
+from target_leadsquared.target import TargetLeadSquared
+
+TargetLeadSquared.cli()
