@@ -1,0 +1,223 @@
+"""Runs the sandbox and the installed commands as real processes, for all tests."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+CARECYCLE_KEY = "cc_sandbox_0123456789abcdef"
+ACCESS_KEY = "u$rsandbox0123456789abcdef"
+SECRET_KEY = "sandboxsecret$0123456789abcdef"
+BIN = Path(sys.executable).parent
+SECONDS = 120
+
+
+@dataclasses.dataclass
+class Sandbox:
+    """A running sandbox."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    def get(self, what: str) -> Any:
+        """Read from the control API."""
+        with urllib.request.urlopen(f"{self.url}/__sandbox__/{what}", timeout=30) as answer:
+            return json.load(answer)
+
+    def post(self, what: str, body: Any = None, method: str = "POST") -> Any:
+        """Steer through the control API."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/__sandbox__/{what}", data=data, method=method)
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def stats(self, api: str) -> dict[str, Any]:
+        """What the sandbox counted for one API."""
+        counted: dict[str, Any] = self.get("stats")["apis"][api]
+        return counted
+
+    def leads(self) -> list[dict[str, Any]]:
+        """All LeadSquared leads."""
+        return list(_rows(self.get("leads")))
+
+    def customers(self) -> list[dict[str, Any]]:
+        """All CareCycle customers."""
+        return list(_rows(self.get("customers")))
+
+    def history(self) -> list[dict[str, Any]]:
+        """Every write that was applied, in order."""
+        return list(_rows(self.get("history")))
+
+
+def _rows(answer: Any) -> Iterable[dict[str, Any]]:
+    if isinstance(answer, dict):
+        answer = next(value for value in answer.values() if isinstance(value, list))
+    rows: list[dict[str, Any]] = answer
+    return rows
+
+
+@contextlib.contextmanager
+def running_sandbox(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Sandbox]:
+    """Start a sandbox on a free port and stop it at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(env or {})},
+    )
+    try:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert ready.startswith("sandbox ready on "), f"the sandbox did not start: {ready!r}"
+        yield Sandbox(ready.split()[-1], process)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@dataclasses.dataclass
+class Run:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    def states(self) -> list[dict[str, Any]]:
+        """The STATE values on stdout; nothing else may be there."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def run(
+    command: str,
+    config: Mapping[str, Any] | Path,
+    *arguments: str,
+    stdin: str | bytes = b"",
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+) -> Run:
+    """Run an installed command to its end."""
+    path = config if isinstance(config, Path) else write_config(cwd, command, config)
+    done = subprocess.run(
+        [str(BIN / command), "--config", str(path), *arguments],
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
+        capture_output=True,
+        cwd=cwd,
+        timeout=SECONDS,
+        check=False,
+        env=_environment(env),
+    )
+    return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def start(command: str, config: Mapping[str, Any], *arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+    """Start an installed command with pipes to it, in a process group of its own."""
+    path = write_config(cwd, command, config)
+    return subprocess.Popen(
+        [str(BIN / command), "--config", str(path), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=_environment(None),
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL the whole group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=10)
+
+
+def pipe(commands: Sequence[tuple[str, Mapping[str, Any], Sequence[str]]], *, cwd: Path) -> list[Run]:
+    """Run `a | b | ...` with real pipes; one `Run` each, only the last has its stdout."""
+    processes: list[subprocess.Popen[bytes]] = []
+    source: Any = subprocess.DEVNULL
+    for name, config, arguments in commands:
+        program = name if os.sep in name else str(BIN / name)
+        process = subprocess.Popen(
+            [program, "--config", str(write_config(cwd, Path(name).name, config)), *arguments],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=(cwd / f"{Path(name).name}.err").open("wb"),
+            cwd=cwd,
+            env=_environment(None),
+        )
+        if source is not subprocess.DEVNULL:
+            source.close()
+        source = process.stdout
+        processes.append(process)
+    out, _ = processes[-1].communicate(timeout=SECONDS)
+    codes = [process.wait(timeout=SECONDS) for process in processes]
+    errors = [(cwd / f"{Path(name).name}.err").read_text() for name, _, _ in commands]
+    outs = [""] * (len(codes) - 1) + [out.decode()]
+    return [Run(*result) for result in zip(codes, outs, errors, strict=True)]
+
+
+def write_config(folder: Path, command: str, config: Mapping[str, Any]) -> Path:
+    """Write a configuration file."""
+    path = folder / f"{command}.config.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def carecycle(sandbox: Sandbox, **settings: Any) -> dict[str, Any]:
+    """Settings of tap-carecycle and target-carecycle for a sandbox."""
+    return {"api_url": sandbox.url, "api_key": CARECYCLE_KEY, **settings}
+
+
+def leadsquared(sandbox: Sandbox, **settings: Any) -> dict[str, Any]:
+    """Settings of target-leadsquared for a sandbox."""
+    return {"api_url": sandbox.url, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, **settings}
+
+
+def singer(
+    records: Iterable[Mapping[str, Any]],
+    *,
+    stream: str = "people",
+    keys: Sequence[str] = ("id",),
+    state_every: int = 0,
+    properties: Mapping[str, Any] | None = None,
+) -> str:
+    """Singer messages: a SCHEMA, the records, and a STATE after each so many."""
+    rows = list(records)
+    known = properties or {name: {} for row in rows for name in row}
+    schema = {"type": "object", "properties": known}
+    lines = [json.dumps({"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": list(keys)})]
+    for count, row in enumerate(rows, 1):
+        lines.append(json.dumps({"type": "RECORD", "stream": stream, "record": row}))
+        if state_every and count % state_every == 0:
+            lines.append(json.dumps({"type": "STATE", "value": {"bookmarks": {stream: {"n": count}}}}))
+    return "\n".join(lines) + "\n"
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """The report that `report_path: report.json` wrote."""
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return content
+
+
+def assert_balanced(account: Mapping[str, Any]) -> None:
+    """`read` is the sum of all other columns, rejects by code included."""
+    for name, stream in account["streams"].items():
+        columns = sum(value for column, value in stream.items() if column not in {"read", "rejected"})
+        assert stream["read"] == columns + sum(stream["rejected"].values()), f"{name} does not balance: {stream}"
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_"))}
+    return {**kept, **(extra or {})}
