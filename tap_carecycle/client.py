@@ -1,0 +1,169 @@
+"""The list call: session, parameters, answers read into pages, errors as sentences."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from api_session.errors import DeniedError, RefusedError, SettingsError, UnexpectedAnswerError
+from api_session.quota import Quota, Window
+from api_session.session import ApiSession
+from tap_carecycle.filters import ignored_filter
+from tap_carecycle.pages import NEWEST_OF_ALL, Page, Request, Row
+from tap_carecycle.settings import account_of, base_address
+from tap_carecycle.timestamps import moment_text, shifted
+
+API = "CareCycle"
+PATH = "/v2/customers"
+NOT_FOUND = 404
+MOST_PROBLEMS = 3
+DAYS_AROUND = 2
+
+ADVICE = {
+    401: "CareCycle refuses the API key: check api_key.",
+    403: "The API key lacks the permission to list customers: CareCycle's Developer Dashboard grants it.",
+    404: "There is no customers list at this address: check api_url.",
+}
+
+
+class CustomersApi:
+    """Reads pages of customers for one account.
+
+    Args:
+        config: The tap's settings.
+        stopping: Set when the run is being stopped.
+    """
+
+    def __init__(self, config: Mapping[str, Any], stopping: threading.Event) -> None:
+        address = base_address(config["api_url"])
+        self.quota = Quota(
+            [Window(config["requests_per_minute"], 60.0)],
+            account=account_of(address, config["api_key"]),
+            patience=config["max_retry_seconds"],
+            stopping=stopping,
+        )
+        self.session = ApiSession(
+            API,
+            address,
+            self.quota,
+            headers={"x-api-key": config["api_key"]},
+            timeout=config["request_timeout"],
+            max_retry_seconds=config["max_retry_seconds"],
+            advice=ADVICE,
+            stopping=stopping,
+        )
+        self._names: Mapping[str, str] = config["parameter_names"]
+
+    def parameters(self, request: Request, query: Mapping[str, str]) -> dict[str, str]:
+        """The call's query under the names on the wire."""
+        asked = {
+            **query,
+            "page": str(request.page),
+            "limit": str(request.size),
+            "sortBy": request.sort,
+            "sortOrder": "asc" if request.ascending else "desc",
+        }
+        if request.around is not None:
+            asked["startDate"] = shifted(request.around, -DAYS_AROUND * 86_400)[:10]
+            asked["endDate"] = shifted(request.around, DAYS_AROUND * 86_400)[:10]
+        return {self._names.get(name, name): value for name, value in asked.items()}
+
+    def fetch(self, request: Request, query: Mapping[str, str]) -> Page:
+        """Read one page.
+
+        Args:
+            request: Which page of which order.
+            query: The filters under their documented names.
+
+        Raises:
+            SettingsError: The API refuses the key or a parameter, or ignores one that the run stands on.
+            UnexpectedAnswerError: The answer is none of a customers list.
+            TransientError: No usable answer came within `max_retry_seconds`.
+            StoppedError: The run is being stopped.
+        """
+        try:
+            body = self.session.call("GET", PATH, params=self.parameters(request, query))
+        except RefusedError as error:
+            raise _refusal(error) from None
+        except DeniedError as error:
+            if error.status != NOT_FOUND or request.page == 1:
+                raise
+            # Some servers have no page behind the end: how long is the list by now?
+            start = Request(1, request.size, request.sort, request.ascending, request.around)
+            return Page([], min(self.fetch(start, query).total, request.start))
+        page = read_page(body, request)
+        for row in page.rows:
+            if (name := ignored_filter(query, row.data)) is not None:
+                msg = (
+                    f"CareCycle ignores the filter {name}: customers outside it came back. Nothing of this page was "
+                    f"passed on. Set parameter_names.{name} to the name that this account's API knows."
+                )
+                raise SettingsError(msg)
+        return page
+
+    def close(self) -> None:
+        """Let go of connections and of the quota's file."""
+        self.session.close()
+
+
+def read_page(body: Any, request: Request) -> Page:
+    """Read the list's envelope.
+
+    Raises:
+        SettingsError: Another page came than was asked for.
+        UnexpectedAnswerError: The answer is none of a customers list.
+    """
+    total = body.get("itemsTotal") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(total, int) or total < 0:
+        msg = "CareCycle's answer is no list of customers (itemsTotal is missing): check api_url."
+        raise UnexpectedAnswerError(msg)
+    current = body.get("currentPage")
+    if isinstance(current, int) and current != request.page:
+        msg = (
+            f"CareCycle answered page {current} when page {request.page} was asked for: it does not know the page "
+            "parameter by this name. Set parameter_names.page (and parameter_names.limit) to the API's own names."
+        )
+        raise SettingsError(msg)
+    items = body.get("items")
+    items = [] if items is None else items
+    if not isinstance(items, list):
+        msg = "CareCycle's answer is no list of customers (items is no list): check api_url."
+        raise UnexpectedAnswerError(msg)
+    if not items and request.start < total:
+        msg = (
+            f"CareCycle's page {request.page} holds no customers although the list has {total}: "
+            "nothing is lost, run again."
+        )
+        raise UnexpectedAnswerError(msg)
+    return Page([_row(item, request.page) for item in items], total)
+
+
+def _row(item: Any, page: int) -> Row:
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
+        msg = f"CareCycle's page {page} holds a customer without id: it cannot be told from others. Ask CareCycle."
+        raise UnexpectedAnswerError(msg)
+    created = item.get("createdAt")
+    key = NEWEST_OF_ALL if created is None else moment_text(created)
+    if key is None:
+        msg = f"CareCycle's page {page} holds a createdAt that is no moment: the order of pages cannot be trusted."
+        raise UnexpectedAnswerError(msg)
+    return Row(item["id"], key, str(item.get("callerId")), item)
+
+
+def _refusal(error: RefusedError) -> SettingsError:
+    """One sentence on a refused parameter, with its name and the API's message but never the value it received."""
+    body = error.body if isinstance(error.body, dict) else {}
+    problems = []
+    for problem in body.get("errors") or []:
+        if isinstance(problem, dict):
+            path = ".".join(str(part) for part in problem.get("path") or [])
+            message = str(problem.get("message", "")).replace(str(problem.get("received") or "\0"), "(hidden)")
+            problems.append(f"{path}: {message}"[:200])
+    more = f" and {len(problems) - MOST_PROBLEMS} more" if len(problems) > MOST_PROBLEMS else ""
+    told = "; ".join(problems[:MOST_PROBLEMS]) + more if problems else "it does not say why"
+    return SettingsError(f"CareCycle refuses the list call ({error.code}): {told}. Check filters and parameter_names.")
+
+
+logger = logging.getLogger(__name__)
