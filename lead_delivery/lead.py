@@ -20,6 +20,7 @@ class Lead:
         source_stream: The stream's name as the messages have it.
         line: The RECORD message as it came in, for the reject file.
         schema_line: The SCHEMA message that it came under.
+        absorbed: The RECORD messages of the earlier versions.
         key: The record's key properties with the stream; None where the stream has none.
         mapping: What tells the stream's mapping from others: its leads are sent again where it changes.
         fields: API field to converted value. Not mutated once the lead is in a batch.
@@ -44,6 +45,7 @@ class Lead:
     identities: frozenset[str] = field(repr=False)
     unique: dict[str, str] = field(repr=False, default_factory=dict)
     left_out: frozenset[str] = frozenset()
+    absorbed: list[bytes] = field(repr=False, default_factory=list)
     refused: Outcome | None = None
     rejected_at: float | None = None
     replaced: bool = False
@@ -51,6 +53,7 @@ class Lead:
     def absorb(self, newer: Lead) -> None:
         """Become the newer version of the same record; opt-outs of both hold."""
         self.numbers += newer.numbers
+        self.absorbed.append(self.line)
         self.line, self.schema_line = newer.line, newer.schema_line
         self.fields, self.mapping = newer.fields, newer.mapping
         self.opt_outs |= newer.opt_outs

@@ -28,8 +28,6 @@ DRAIN_SECONDS = 60.0
 class Attendant(Protocol):
     """What the reader needs of the target."""
 
-    events: queue.SimpleQueue[Any]
-
     def attend(self, event: Any) -> None:
         """Take note of a finished call or a signal."""
 
@@ -47,13 +45,15 @@ class DeliveryReader(GenericSingerReader[bytes]):
     """A Singer reader around one queue of events.
 
     Attributes:
-        open_books: Gives what attends to events; set by the target.
+        events: Brings lines, finished calls and signals to the thread that keeps the books; set by the target.
+        open_books: Gives what attends to them; set by the target.
         line: The message at hand, as it came in.
         line_number: Counted from 1.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.open_books: Callable[[], Attendant] | None = None
         self.line = b""
         self.line_number = 0
@@ -86,16 +86,16 @@ class DeliveryReader(GenericSingerReader[bytes]):
     ) -> Counter[str]:
         """Process all messages; see the base class."""
         assert self.open_books is not None, "the target attaches itself"  # noqa: S101
-        attendant = self.open_books()
         source = file_input or self.default_input
-        threading.Thread(target=self._read, args=(source, attendant.events), daemon=True, name="stdin").start()
+        threading.Thread(target=self._read, args=(source, self.events), daemon=True, name="stdin").start()
+        attendant = self.open_books()
         counts: Counter[str] = Counter()
         lines: deque[bytes] = deque()
         ended = False
         while lines or not ended:
             if lines and attendant.ready_for_more():
                 self._process(lines.popleft(), callbacks, counts)
-                if not attendant.events.empty():
+                if not self.events.empty():
                     ended |= self._take(attendant, lines, timeout=0)
             else:
                 ended |= self._take(attendant, lines, timeout=attendant.idle_deadline())
@@ -111,7 +111,7 @@ class DeliveryReader(GenericSingerReader[bytes]):
     def _take(self, attendant: Attendant, lines: deque[bytes], timeout: float | None) -> bool:
         """Take one event. Returns whether the input has ended."""
         try:
-            event = attendant.events.get(timeout=timeout) if timeout != 0 else attendant.events.get_nowait()
+            event = self.events.get(timeout=timeout) if timeout != 0 else self.events.get_nowait()
         except queue.Empty:
             attendant.idle()
             return False

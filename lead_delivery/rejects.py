@@ -80,8 +80,12 @@ class RejectFiles:
         if self._schemas.get(stream) != lead.schema_line:
             file.write(lead.schema_line.strip() + b"\n")
             self._schemas[stream] = lead.schema_line
-        file.write(mark(lead.line, outcome, at=time.time()) + b"\n")
+        # A reject that is sent again keeps the moment of its first refusal: it tells how old this version is.
+        file.write(mark(lead.line, outcome, at=lead.rejected_at or time.time()) + b"\n")
         self._unsynced.add(stream)
+
+    def forget(self, lead: Lead) -> None:
+        """Do nothing: what is accepted was never in a file of this run."""
 
     def sync(self) -> None:
         """Make all that was added durable. No STATE may leave before."""

@@ -34,8 +34,14 @@ class RejectStore(Protocol):
     def add(self, lead: Lead, outcome: Outcome) -> None:
         """Keep one."""
 
+    def forget(self, lead: Lead) -> None:
+        """Let go of one that needs no further sending."""
+
     def sync(self) -> None:
         """Make all that was kept durable."""
+
+    def close(self) -> None:
+        """Put everything in order at the end of the run."""
 
 
 class LeadWriter(Writer, Protocol):
@@ -58,6 +64,7 @@ class Rules:
     max_in_flight: int
     max_reject_percent: float | None
     """None in a replay: rejects are what it is about."""
+    replay: bool = False
 
 
 class DeliveryRun:
@@ -209,6 +216,7 @@ class DeliveryRun:
     def close(self) -> None:
         """Let go of threads and files."""
         self._dispatcher.close()
+        self._rejects.close()
         self._ledger.close()
 
     # Outcomes
@@ -274,8 +282,11 @@ class DeliveryRun:
         *older, newest = lead.numbers
         for number in older:
             self.finish_at_once(number, lead.stream, Outcome(Status.COLLAPSED))
-        if outcome.status is Status.REJECTED and not self._rules.dry_run:
-            self._rejects.add(lead, outcome)
+        if not self._rules.dry_run:
+            if outcome.status is Status.REJECTED:
+                self._rejects.add(lead, outcome)
+            else:
+                self._rejects.forget(lead)
         self.finish_at_once(newest, lead.stream, outcome)
 
     def _stop_above_limit(self) -> None:
@@ -296,7 +307,7 @@ class DeliveryRun:
 
     def _emit(self, *, last: bool = False) -> None:
         """Write the newest safe STATE, if there is one and it is time."""
-        if self._rules.dry_run:
+        if self._rules.dry_run or self._rules.replay:
             return
         newest = self._checkpoint.take()
         if newest is not None:

@@ -20,9 +20,10 @@ from types import FrameType
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+import click
 from singer_sdk.target_base import Target
 
-from api_session.errors import ApiSessionError, SettingsError
+from api_session.errors import ApiSessionError, SettingsError, StoppedError
 from api_session.plugin import CarefulPlugin
 from api_session.quota import DAY, Quota, Window
 from api_session.session import ApiSession
@@ -32,9 +33,10 @@ from lead_delivery.field_map import ApiFields
 from lead_delivery.ledger import Ledger
 from lead_delivery.map_layers import ANY_STREAM, MapSettings, build_field_map
 from lead_delivery.mapping import FieldMap
-from lead_delivery.outcome import Outcome, Status
+from lead_delivery.outcome import Outcome, RejectCode, Status
 from lead_delivery.reader import DeliveryReader
 from lead_delivery.rejects import RejectFiles
+from lead_delivery.replay import ReplayFiles
 from lead_delivery.report import Report
 from lead_delivery.run import DeliveryRun, LeadWriter, RejectStore, Rules
 from lead_delivery.settings import TEST_STREAM
@@ -58,6 +60,8 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
     def __init__(self, **kwargs: Any) -> None:
         self.stopping = threading.Event()
         self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._signal: int | None = None
+        self._replay = False
         super().__init__(**kwargs)
         self.run_id = f"{dt.datetime.now(tz=dt.timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self.report = Report(self.name, self.plugin_version, self.run_id, dry_run=bool(self.config.get("dry_run")))
@@ -66,6 +70,7 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         self.notes: Counter[str] = Counter()
         assert isinstance(self.message_reader, DeliveryReader)  # noqa: S101
         self._reader = self.message_reader
+        self._reader.events = self.events
         self._reader.open_books = lambda: self.delivery
 
     # What a target's API brings
@@ -167,7 +172,8 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
             resend=bool(self.config.get("resend")),
             dry_run=bool(self.config.get("dry_run")),
             max_in_flight=self.config["max_in_flight"],
-            max_reject_percent=self.config["max_reject_percent"],
+            max_reject_percent=None if self._replay else self.config["max_reject_percent"],
+            replay=self._replay,
         )
 
     @cached_property
@@ -272,37 +278,38 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         Raises:
             ApiSessionError: With the exit code of the contract.
         """
-        exit_code = 1
+        problem: Exception | None = None
         try:
             self.listen(file_input)
-            exit_code = 0
-        except SignalledError as error:
-            exit_code = error.exit_code
+        except Exception as error:  # noqa: BLE001  # whatever it is, what is under way is finished and accounted for
+            stopped = self._signal is not None and isinstance(error, (StoppedError, SignalledError))
+            problem = SignalledError(self._signal or signal.SIGTERM) if stopped else error
             self.stopping.set()
-            self.delivery.finish_in_flight(FINISH_SECONDS)
-            raise
-        except Exception as error:
-            exit_code = error.exit_code if isinstance(error, ApiSessionError) else 1
-            self.stopping.set()
-            self._finish_after_error(error)
-            self._reader.drain()
-            raise
-        finally:
-            self._close_books(exit_code)
+            self._finish_in_flight(problem)
+        self._close_books(getattr(problem, "exit_code", 1) if problem else 0)
+        if problem is not None:
+            if not isinstance(problem, SignalledError):
+                # A tap that still writes would break with a traceback of its own, and hide this run's sentence.
+                self._reader.drain()
+            raise problem
 
     def process_endofpipe(self) -> None:
         """Deliver what is left. The SDK would drain its sinks and write the last STATE unasked."""
         self.delivery.finish()
-        self.delivery.close()
 
-    def _finish_after_error(self, error: Exception) -> None:
+    def _finish_in_flight(self, problem: Exception) -> None:
+        if "delivery" not in self.__dict__:
+            return
         try:
             self.delivery.finish_in_flight(FINISH_SECONDS)
-        except (ApiSessionError, OSError) as second:
-            if type(second) is not type(error):
-                self.logger.error("%s", second)  # noqa: TRY400
+        except Exception as second:  # noqa: BLE001  # the first problem is the one to tell
+            if type(second) is not type(problem):
+                what = str(second) if isinstance(second, ApiSessionError) else type(second).__name__
+                self.logger.error("And then: %s.", what)  # noqa: TRY400
 
     def _close_books(self, exit_code: int) -> None:
+        if "delivery" in self.__dict__:
+            self.delivery.close()
         self.report.close_open_records()
         for note, count in sorted(self.notes.items()):
             self.logger.warning("%d records: %s.", count, note)
@@ -328,8 +335,8 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         _ = frame
         if self.stopping.is_set():
             raise SystemExit(128 + signum)
+        self._signal = signum
         self.stopping.set()
-        signal.signal(signum, signal.SIG_DFL)
         self.events.put(signum)
 
     # Command line
@@ -342,9 +349,35 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         about_format: str | None = None,
         config: Any = None,
         file_input: IO[str] | None = None,
+        replay: bool = False,
+        only: str | None = None,
+        files: tuple[str, ...] = (),
     ) -> None:
         """Run the command."""
         super(Target, cls).invoke(about=about, about_format=about_format)
+        if bool(files) != replay:
+            msg = "--replay takes the reject files to send again: target-... --config C --replay FILE..."
+            raise click.UsageError(msg)
         target = cls(config=config.config if config else {}, parse_env_config=bool(config and config.parse_env))
         target.logger.info("%s %s, run %s", cls.name, cls.plugin_version, target.run_id)
-        target.deliver(file_input)
+        target.deliver(target.replayed([Path(name) for name in files], only) if replay else file_input)
+
+    def replayed(self, paths: list[Path], only: str | None) -> Any:
+        """Take rejects as the input, and their files as the place for what is refused again."""
+        if not self.config.get("ledger_path"):
+            self.logger.warning("Without ledger_path nobody knows whether a newer version was accepted meanwhile.")
+        self._replay = True
+        self.rejects = ReplayFiles(paths, only, keep=bool(self.config.get("dry_run")))
+        return iter(self.rejects)
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The SDK's command and the replay of rejects."""
+        command = super().get_singer_command()
+        codes = [code.value for code in RejectCode]
+        command.params += [
+            click.Option(["--replay"], is_flag=True, help="Send recorded rejects again: name their FILES."),
+            click.Option(["--only"], type=click.Choice(codes), help="With --replay: only what has this code."),
+            click.Argument(["files"], nargs=-1, type=click.Path(exists=True, dir_okay=False)),
+        ]
+        return command
