@@ -18,7 +18,7 @@ from lead_delivery.values import Options, invalid
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-    r" ?(?:(Z|UTC)|([+-])([0-9]{2}):?([0-9]{2})?)?)?",
+    r" ?(?:(Z|UTC)|([+-])([0-9]{2})(?::?([0-9]{2})(?::([0-9]{2}))?)?)?)?",
     re.IGNORECASE,
 )
 _AMERICAN = re.compile(r"([0-9]{1,2})([-/])([0-9]{1,2})\2([0-9]{4})")
@@ -91,12 +91,13 @@ def _iso(text: str) -> dt.date | dt.datetime | None:
     match = _ISO.fullmatch(text)
     if match is None:
         return None
-    year, month, day, hour, minute, second, fraction, utc, sign, zone_hours, zone_minutes = match.groups()
+    year, month, day, hour, minute, second, fraction, utc, sign, *zone_parts = match.groups()
     if hour is None:
         return dt.date(int(year), int(month), int(day))
     zone: dt.timezone | None = dt.timezone.utc if utc else None
     if sign:
-        offset = dt.timedelta(hours=int(zone_hours), minutes=int(zone_minutes or 0))
+        zone_hours, zone_minutes, zone_seconds = (int(part or 0) for part in zone_parts)  # seconds: before time zones
+        offset = dt.timedelta(hours=zone_hours, minutes=zone_minutes, seconds=zone_seconds)
         zone = dt.timezone(-offset if sign == "-" else offset)
     microsecond = int((fraction or "0")[:6].ljust(6, "0"))
     return dt.datetime(

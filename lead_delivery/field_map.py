@@ -250,7 +250,7 @@ def _parse_object(where: str, raw: Mapping[str, Any]) -> Source:
     convert, options = _convert(f"{where}.convert", raw["convert"]) if "convert" in raw else (None, {})
     return Source(
         where,
-        properties=_properties(where, raw["property"]) if "property" in raw else (),
+        properties=_properties(f"{where}.property", raw["property"]) if "property" in raw else (),
         literal=_scalar(f"{where}.value", raw["value"]) if "value" in raw else MISSING,
         default=_scalar(f"{where}.default", raw["default"]) if "default" in raw else MISSING,
         convert=convert,

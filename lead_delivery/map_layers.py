@@ -110,8 +110,6 @@ def _base(schema: Mapping[str, Any], api: ApiFields, maps: BuiltinMaps) -> tuple
         if target in named:
             # one more spelling of an opt-out can only raise it; anything else is taken from its exact name alone
             taken = [target, *(name for name in names if name != target)] if target in api.opt_outs else [target]
-        elif not api.get(target).cut:
-            taken = names[:1]  # two columns of ids are two kinds of ids, not one with gaps
         spelled[target] = Source(target, properties=tuple(taken))
     return {**named, **spelled}, maps.optional - set(named)
 

@@ -1,4 +1,4 @@
-"""From mapped fields to LeadSquared's arrays of ``{"Attribute", "Value"}``. Pure; the calls' bodies are in `schemas`."""
+"""From mapped fields to LeadSquared's arrays of ``{"Attribute", "Value"}``. Pure; the calls are in ``schemas``."""
 
 from __future__ import annotations
 
