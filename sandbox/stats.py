@@ -106,7 +106,8 @@ class Stats:
                     "arrivals": [round(each + self._clock_offset, 6) for each in seen.arrivals],
                     "limit_refusals": seen.limit_refusals,
                     "max_calls_in_window": {
-                        str(window): busiest(seen.arrivals, window.seconds) for window in windows[api]
+                        f"{seconds:g}": busiest(seen.arrivals, seconds)
+                        for seconds in (5.0, 60.0, *(window.seconds for window in windows[api] if window.calls))
                     },
                     "bulk_calls": len(seen.bulk_arrivals),
                     "max_bulk_calls_in_window": busiest(seen.bulk_arrivals, bulk_window.seconds or 5.0),

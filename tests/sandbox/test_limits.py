@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sandbox.limits import Limiter, SlidingWindow, busiest
+from sandbox.settings import Window
+from tests.sandbox.client import LEADS, UPSERT, SandboxClient, lead
+
+OVER = "API calls exceeded the limit of 3 in 1 second(s)"
+
+
+def test_a_window_slides_call_by_call() -> None:
+    limiter = Limiter([SlidingWindow(Window(2, 10))])
+    assert limiter.admit(0.0) is None
+    assert limiter.admit(4.0) is None
+    assert limiter.admit(9.9) is not None
+    assert limiter.admit(10.0) is not None, "both ends of the window count"
+    assert limiter.admit(10.01) is None
+    assert limiter.admit(13.9) is not None
+    assert limiter.admit(14.01) is None
+
+
+def test_refused_calls_do_not_count_and_retry_after_is_whole_seconds() -> None:
+    limiter = Limiter([SlidingWindow(Window(1, 10))])
+    limiter.admit(0.0)
+    waits = [refusal.retry_after for moment in (1.0, 5.5, 9.99) if (refusal := limiter.admit(moment))]
+    assert waits == [10, 5, 1]
+    assert limiter.admit(10.01) is None
+
+
+def test_the_narrowest_of_several_windows_holds() -> None:
+    limiter = Limiter([SlidingWindow(Window(2, 1)), SlidingWindow(Window(3, 100))])
+    admitted = [moment for moment in range(0, 20, 2) if limiter.admit(float(moment)) is None]
+    assert admitted == [0, 2, 4]
+
+
+@pytest.mark.parametrize(("text", "calls", "seconds"), [("60/60", 60, 60.0), ("25/5", 25, 5.0), ("0/0", 0, 0.0)])
+def test_windows_are_read(text: str, calls: int, seconds: float) -> None:
+    assert Window.parse(text) == Window(calls, seconds)
+
+
+@pytest.mark.parametrize("text", ["60", "a/b", "-1/5", "5/0"])
+def test_no_windows(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Window.parse(text)
+
+
+def test_busiest_counts_any_window() -> None:
+    assert busiest([], 5) == 0
+    assert busiest([0, 1, 2, 7, 7.5, 8, 8.1], 1.1) == 4
+    assert busiest([0, 5], 5) == 2
+
+
+def test_carecycle_refuses_the_call_too_many_and_says_how_long(sandbox: SandboxClient) -> None:
+    sandbox.control("POST", "limits", {"carecycle": "3/60"})
+    answers = [sandbox.list(limit=1) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    body = answers[3].json()
+    assert body == {"message": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED", "retryAfter": body["retryAfter"]}
+    assert 59 <= body["retryAfter"] <= 60
+    assert "Retry-After" not in answers[3].headers
+    seen = sandbox.stats()["apis"]["carecycle"]
+    assert (seen["calls"], seen["limit_refusals"], seen["max_calls_in_window"]["60"]) == (4, 1, 4)
+
+
+def test_calls_without_a_key_count_too(sandbox: SandboxClient) -> None:
+    sandbox.control("POST", "limits", {"carecycle": "2/60"})
+    for _ in range(2):
+        assert sandbox.session.get(f"{sandbox.url}/v2/customers").status_code == 401
+    assert sandbox.list(limit=1).status_code == 429
+
+
+def test_a_call_fits_again_when_the_window_has_passed(sandbox: SandboxClient) -> None:
+    sandbox.control("POST", "limits", {"carecycle": "1/0.3"})
+    assert sandbox.list(limit=1).status_code == 200
+    assert sandbox.list(limit=1).status_code == 429
+    time.sleep(0.35)
+    assert sandbox.list(limit=1).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["429", "403", "200"])
+def test_leadsquared_refuses_in_three_forms(sandbox: SandboxClient, form: str) -> None:
+    sandbox.control("POST", "quirks", {"limit_form": form})
+    sandbox.control("POST", "limits", {"leadsquared": "3/1"})
+    answers = [sandbox.post(UPSERT, [lead(EmailAddress=f"p{n}@example.com")]) for n in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, int(form)]
+    assert answers[3].json() == {
+        "Status": "Error",
+        "ExceptionType": "MXAPIRateLimitExceededException",
+        "ExceptionMessage": OVER,
+    }
+    assert len(sandbox.control("GET", "leads")) == 3, "a refused call writes nothing"
+
+
+def test_bulk_calls_have_a_window_of_their_own(sandbox: SandboxClient) -> None:
+    sandbox.control("POST", "limits", {"leadsquared_bulk": "1/60"})
+    assert sandbox.post(UPSERT, [lead(EmailAddress="a@example.com")]).status_code == 200
+    assert sandbox.post(UPSERT, [lead(EmailAddress="b@example.com")]).status_code == 429
+    assert sandbox.get(f"{LEADS}Leads.GetById", id="x").status_code == 200
+
+
+def test_a_day_has_its_own_limit(sandbox: SandboxClient) -> None:
+    sandbox.control("POST", "limits", {"leadsquared_daily": 1})
+    assert sandbox.get(f"{LEADS}Leads.GetById", id="x").status_code == 200
+    answer = sandbox.get(f"{LEADS}Leads.GetById", id="x")
+    assert answer.status_code == 429
+    assert answer.json()["ExceptionMessage"] == "API calls exceeded the limit of 1 in 86400 second(s)"
+
+
+def test_retry_after_header_on_demand(sandbox: SandboxClient) -> None:
+    sandbox.control("POST", "quirks", {"retry_after_header": True})
+    sandbox.control("POST", "limits", {"carecycle": "1/60", "leadsquared": "1/60"})
+    for _ in range(2):
+        customers, found = sandbox.list(limit=1), sandbox.get(f"{LEADS}Leads.GetById", id="x")
+    assert customers.headers["Retry-After"] == found.headers["Retry-After"] == "60"
