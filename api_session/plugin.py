@@ -99,6 +99,17 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _number(value: Any, definition: Mapping[str, Any]) -> Any:
+    """Return text as the number that the setting asks for: Meltano has no kind for numbers and hands them over as text."""
+    types = definition.get("type", [])
+    if not isinstance(value, str) or "number" not in types or "string" in types:
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
 def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
@@ -235,7 +246,11 @@ class CarefulPlugin(_Base):
             if self._config.get(name) is None and definition.get("default") is not None:
                 self._config[name] = definition["default"]
         # Meltano hands over null for a setting that is not set.
-        self._config = {name: _plain(value) for name, value in self._config.items() if value is not None}
+        self._config = {
+            name: _plain(_number(value, schema["properties"].get(name, {})))
+            for name, value in self._config.items()
+            if value is not None
+        }
         errors = sorted(
             Draft7Validator(schema).iter_errors(self._config), key=lambda e: list(map(str, e.absolute_path))
         )

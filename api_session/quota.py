@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 DAY = 86_400.0
 LEARNED_FOR = 3_600.0
 """Seconds for which a limit that another process learned is believed."""
+TICK = 1e-6
+"""Seconds between two calls that could leave at once: no two slots are the same."""
 LATE = 0.03
 """Seconds by which a call may leave after its slot before the slot is moved; well within a window's margin."""
 
@@ -61,7 +63,8 @@ def next_slot(newest: Callable[[int], float | None], windows: Sequence[Window], 
         windows: All windows that hold at once.
         now: The current time in seconds.
     """
-    moments = [now, newest(1) or now]
+    last = newest(1)
+    moments = [now] if last is None else [now, last + TICK]
     for window in windows:
         oldest_that_counts = newest(window.calls)
         if oldest_that_counts is not None:

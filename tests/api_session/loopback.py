@@ -1,0 +1,248 @@
+"""A loopback server that answers as its script says, and a clock that tests turn by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import socket
+import struct
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """One answer of the script, faults included."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
+    """`reset`, `hang_up`, `truncated` or `slow`."""
+    until: threading.Event = field(default_factory=threading.Event)
+    """What a slow answer waits for."""
+
+
+def scripted(status: int = 200, body: Any = None, **headers: str) -> Scripted:
+    """An answer in JSON."""
+    return Scripted(status, json.dumps({} if body is None else body).encode(), headers)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Loopback
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing."""
+
+    def _answer(self) -> None:
+        at = time.monotonic()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer = self.server.next_answer(Request(self.command, self.path, dict(self.headers.items()), body, at))
+        if answer.fault == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            # The file objects keep the socket open; a lingering close of it is what sends RST.
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
+            self.close_connection = True
+            return
+        if answer.fault == "hang_up":
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+            return
+        if answer.fault == "slow":
+            answer.until.wait(10)
+        self.send_response(answer.status)
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        missing = 10 if answer.fault == "truncated" else 0
+        self.send_header("Content-Length", str(len(answer.body) + missing))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(answer.body)
+        if answer.fault:
+            self.close_connection = True
+
+    do_GET = do_POST = _answer  # noqa: N815
+
+
+class Loopback(http.server.ThreadingHTTPServer):
+    """Answers what `script` holds, then `afterwards` for ever."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script: list[Scripted] = []
+        self.afterwards = Scripted()
+        self.requests: list[Request] = []
+        self.latency = 0.0
+        self.limit: tuple[int, float] | None = None
+        self.refused = 0
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def arrivals(self) -> list[float]:
+        with self._lock:
+            return [request.at for request in self.requests]
+
+    def next_answer(self, request: Request) -> Scripted:
+        with self._lock:
+            too_many = self.limit is not None and (
+                sum(1 for other in self.requests if other.at > request.at - self.limit[1]) >= self.limit[0]
+            )
+            self.requests.append(request)
+            self.refused += too_many
+            answer = self.script.pop(0) if self.script else self.afterwards
+        if too_many and self.limit is not None:
+            text = f"API calls exceeded the limit of {self.limit[0]} in {self.limit[1]:g} second(s)"
+            return scripted(429, {"Status": "Error", "ExceptionMessage": text})
+        if self.latency:
+            time.sleep(self.latency)
+        return answer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is what some tests are about."""
+
+
+@contextlib.contextmanager
+def loopback() -> Iterator[Loopback]:
+    server = Loopback()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self, now: float = 1_000.0) -> None:
+        self.now = now
+        self.slept = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+        self.slept += seconds
+
+
+def most_in_any(moments: Sequence[float], seconds: float) -> int:
+    """The largest number of moments that lie in any half-open window of so many seconds."""
+    ordered = sorted(moments)
+    return max((bisect_left(ordered, start + seconds) - i for i, start in enumerate(ordered)), default=0)
+
+
+def in_windows(moments: Sequence[float], seconds: float) -> list[int]:
+    """How many moments lie in each whole window, counted from the first moment on."""
+    places = [int((moment - min(moments)) / seconds + 1e-6) for moment in moments]
+    return [places.count(place) for place in range(max(places))]
+
+
+class HandTurnedEvent(threading.Event):
+    """An event whose waits pass in no time."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._hand = clock
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.is_set() and timeout is not None:
+            self.waits.append(timeout)
+            self._hand.now += timeout
+        return self.is_set()
+
+
+class VirtualTime:
+    """Runs callers as threads, one at a time, in a time that jumps from one awakening to the next.
+
+    Args:
+        choose: Picks who goes on where several could, by their number.
+        lateness: Seconds by which the next awakening is late.
+    """
+
+    def __init__(self, choose: Callable[[int], int], lateness: Callable[[], float] = lambda: 0.0) -> None:
+        self.now = 1_000_000.0
+        self._choose = choose
+        self._lateness = lateness
+        self._turn = threading.Condition()
+        self._asleep: list[tuple[float, object]] = []
+        self._awake: object | None = None
+        self._failures: list[BaseException] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        me = object()
+        with self._turn:
+            self._asleep.append((self.now + seconds, me))
+            self._awake = None
+            self._turn.notify_all()
+            assert self._turn.wait_for(lambda: self._awake is me, timeout=20)
+
+    def run(self, callers: Sequence[Callable[[], None]]) -> None:
+        """Let all callers run to their end."""
+
+        def live(caller: Callable[[], None], me: object) -> None:
+            with self._turn:
+                assert self._turn.wait_for(lambda: self._awake is me, timeout=20)
+            try:
+                caller()
+            except BaseException as failure:  # noqa: BLE001  # handed to the test
+                self._failures.append(failure)
+            with self._turn:
+                self._awake = None
+                self._turn.notify_all()
+
+        threads = []
+        for caller in callers:
+            me = object()
+            self._asleep.append((self.now, me))
+            threads.append(threading.Thread(target=live, args=(caller, me), daemon=True))
+            threads[-1].start()
+        with self._turn:
+            while self._asleep:
+                first = min(when for when, _ in self._asleep)
+                ready = [sleeper for sleeper in self._asleep if sleeper[0] <= max(first, self.now)]
+                sleeper = ready[self._choose(len(ready)) % len(ready)]
+                self._asleep.remove(sleeper)
+                self.now = max(self.now, sleeper[0]) + self._lateness()
+                self._awake = sleeper[1]
+                self._turn.notify_all()
+                assert self._turn.wait_for(lambda: self._awake is None, timeout=20)
+        for thread in threads:
+            thread.join(20)
+        if self._failures:
+            raise self._failures[0]
