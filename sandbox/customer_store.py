@@ -24,14 +24,14 @@ class CustomerStore:
         self.rows: dict[str, Row] = {row["id"]: row for row in rows}
         self.version = 0
         self._chooser = random.Random(seed)
-        self._field_names = tuple(self.people.make(ANCHOR))
         self._by_external_id = {
             row["clientCustomerId"]: row["id"] for row in rows if row["clientCustomerId"] is not None
         }
 
     def blank(self) -> Row:
         """Return a customer of whom nothing is known, with all fields in the list call's order."""
-        return dict.fromkeys(self._field_names) | {name: [] for name in ARRAYS}
+        names = next(iter(self.rows.values()), None) or self.people.make(ANCHOR)
+        return dict.fromkeys(names) | {name: [] for name in ARRAYS}
 
     def find(self, external_id: str | None) -> Row | None:
         """Return the customer an upload means: by the uploader's own id, else by CareCycle's."""

@@ -11,8 +11,6 @@ import uuid
 from datetime import date, timedelta
 from typing import TypeVar, cast
 
-from faker import Faker
-
 from sandbox import nested
 from sandbox.exchange import Row
 from sandbox.moments import from_iso, iso
@@ -34,7 +32,7 @@ class People:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self._first, self._last = self._name_pools(seed)
+        self._seed = seed
         self._phones: set[str] = set()
         self._count = 0
 
@@ -54,7 +52,8 @@ class People:
         self._count += 1
         rng = self.rng
         place = rng.choice(PLACES)
-        first, last = rng.choice(self._first), rng.choice(self._last)
+        first_names, last_names = _name_pools(self._seed)
+        first, last = rng.choice(first_names), rng.choice(last_names)
         updated = self._later(created, anchor)
         born = self._birthday(anchor)
         source = self._maybe(0.92, rng.choice(SOURCES))
@@ -83,9 +82,9 @@ class People:
             "salutation": self._maybe(0.2, rng.choice(["Mr.", "Mrs.", "Ms.", "Dr."])),
             "suffix": self._maybe(0.05, rng.choice(["Jr.", "Sr.", "III"])),
             "firstName": first if plain else self._maybe(0.98, first),
-            "middleName": self._maybe(0.2, rng.choice(self._first)),
+            "middleName": self._maybe(0.2, rng.choice(first_names)),
             "lastName": last if plain else self._maybe(0.97, last),
-            "preferredName": self._maybe(0.1, rng.choice(self._first)),
+            "preferredName": self._maybe(0.1, rng.choice(first_names)),
             "callerId": phone,
             "lineType": self._maybe(0.8, rng.choice(LINE_TYPES)),
             "email": self._email(first, last) if plain else self._maybe(0.86, self._email(first, last)),
@@ -174,16 +173,6 @@ class People:
         """Return a moment between two others, both included."""
         start, end = from_iso(earliest), from_iso(latest)
         return iso(start + (end - start) * self.rng.random())
-
-    def _name_pools(self, seed: int) -> tuple[list[str], list[str]]:
-        first: list[str] = []
-        last: list[str] = []
-        for locale, count in NAMES_PER_LOCALE.items():
-            faker = Faker(locale)
-            faker.seed_instance(seed)
-            first += [faker.first_name() for _ in range(count)]
-            last += [faker.last_name() for _ in range(count)]
-        return first, last
 
     def _maybe(self, chance: float, value: T) -> T | None:
         return value if self.chance(chance) else None
@@ -306,6 +295,20 @@ def seeded(seed: int, count: int) -> tuple[People, list[Row]]:
     if count > MOST_KEPT:
         return _seeded(seed, count)
     return cast("tuple[People, list[Row]]", pickle.loads(_kept(seed, count)))  # noqa: S301 - own bytes
+
+
+@functools.lru_cache(maxsize=1)
+def _name_pools(seed: int) -> tuple[list[str], list[str]]:
+    from faker import Faker  # noqa: PLC0415 - half a second that `--help` need not take
+
+    first: list[str] = []
+    last: list[str] = []
+    for locale, count in NAMES_PER_LOCALE.items():
+        faker = Faker(locale)
+        faker.seed_instance(seed)
+        first += [faker.first_name() for _ in range(count)]
+        last += [faker.last_name() for _ in range(count)]
+    return first, last
 
 
 @functools.lru_cache(maxsize=1)

@@ -35,13 +35,14 @@ class SandboxClient:
         assert answer.ok, answer.text
         return answer.json()
 
-    def list(self, **query: Any) -> requests.Response:
+    def page(self, **query: Any) -> requests.Response:
         return self.session.get(f"{self.url}/v2/customers", params=query, headers=KEY, timeout=10)
 
     def items(self, **query: Any) -> list[dict[str, Any]]:
-        answer = self.list(limit=100, **query)
+        answer = self.page(limit=100, **query)
         assert answer.status_code == 200, answer.text
-        return list(answer.json()["items"])
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
 
     def upload(self, *records: Any, **options: Any) -> requests.Response:
         options.setdefault("json", {"records": list(records)})

@@ -21,7 +21,7 @@ def flaw_paths(answer: Any) -> list[list[str]]:
 
 
 def test_pages_are_complete_and_in_order(sandbox: SandboxClient) -> None:
-    pages = [sandbox.list(page=page, limit=100, sortOrder="asc").json() for page in (1, 2, 3)]
+    pages = [sandbox.page(page=page, limit=100, sortOrder="asc").json() for page in (1, 2, 3)]
     assert all(list(page) == ENVELOPE for page in pages)
     assert [page["nextPage"] for page in pages] == [2, 3, None]
     assert [page["prevPage"] for page in pages] == [None, 1, 2]
@@ -31,14 +31,14 @@ def test_pages_are_complete_and_in_order(sandbox: SandboxClient) -> None:
 
 
 def test_defaults_are_fifty_newest_first(sandbox: SandboxClient) -> None:
-    body = sandbox.list().json()
+    body = sandbox.page().json()
     created = [row["createdAt"] for row in body["items"]]
     assert len(created) == 50
     assert created == sorted(created, reverse=True)
 
 
 def test_behind_the_end_is_an_empty_page(sandbox: SandboxClient) -> None:
-    body = sandbox.list(page=9, limit=100).json()
+    body = sandbox.page(page=9, limit=100).json()
     assert (body["items"], body["nextPage"], body["currentPage"]) == ([], None, 9)
 
 
@@ -65,11 +65,11 @@ def test_behind_the_end_is_an_empty_page(sandbox: SandboxClient) -> None:
     ],
 )
 def test_wrong_parameters_are_refused_by_name(sandbox: SandboxClient, query: dict[str, Any], path: str) -> None:
-    assert flaw_paths(sandbox.list(**query)) == [[path]]
+    assert flaw_paths(sandbox.page(**query)) == [[path]]
 
 
 def test_unknown_parameters_are_ignored_and_counted(sandbox: SandboxClient) -> None:
-    assert sandbox.list(pageSize=5).json()["itemsTotal"] == 300
+    assert sandbox.page(pageSize=5).json()["itemsTotal"] == 300
     assert sandbox.stats()["apis"]["carecycle"]["unknown_parameters"] == {"pageSize": 1}
 
 
@@ -115,15 +115,15 @@ def test_aging_in_means_turning_65_soon(sandbox: SandboxClient) -> None:
 
 
 def test_test_customers_are_shown_on_demand(sandbox: SandboxClient) -> None:
-    assert sandbox.list(includeTestNumbers="true").json()["itemsTotal"] == 303
+    assert sandbox.page(includeTestNumbers="true").json()["itemsTotal"] == 303
 
 
 def test_ties_keep_their_order_unless_shuffled(sandbox: SandboxClient) -> None:
-    query = {"sortBy": "createdAt", "sortOrder": "asc", "limit": 100}
-    first = sandbox.list(**query).json()
-    assert sandbox.list(**query).json() == first
+    query: dict[str, Any] = {"sortBy": "createdAt", "sortOrder": "asc", "limit": 100}
+    first = sandbox.page(**query).json()
+    assert sandbox.page(**query).json() == first
     sandbox.control("POST", "quirks", {"shuffle_ties": True})
-    shuffled = [sandbox.list(**query, page=2).json()["items"] for _ in range(4)]
+    shuffled = [sandbox.page(**query, page=2).json()["items"] for _ in range(4)]
     orders = {tuple(row["id"] for row in page) for page in shuffled}
     assert len(orders) > 1
     assert len({tuple(row["createdAt"] for row in page) for page in shuffled}) == 1
@@ -138,7 +138,11 @@ def test_nulls_come_last_going_up(sandbox: SandboxClient) -> None:
 
 @pytest.mark.parametrize(
     ("key", "status", "code"),
-    [(None, 401, "UNAUTHORIZED"), ("cc_wrong", 401, "UNAUTHORIZED"), ("cc_sandbox_without_permission", 403, "FORBIDDEN")],
+    [
+        (None, 401, "UNAUTHORIZED"),
+        ("cc_wrong", 401, "UNAUTHORIZED"),
+        ("cc_sandbox_without_permission", 403, "FORBIDDEN"),
+    ],
 )
 def test_keys(sandbox: SandboxClient, key: str | None, status: int, code: str) -> None:
     headers = {"x-api-key": key} if key else {}
@@ -164,7 +168,7 @@ def test_one_customer(sandbox: SandboxClient) -> None:
 def test_custom_field_definitions_are_paged(sandbox: SandboxClient) -> None:
     get = sandbox.session.get
     url = f"{sandbox.url}/v2/custom-fields"
-    body = get(url, headers=KEY, params={"limit": 3, "sortBy": "fieldLabel", "sortOrder": "asc"}).json()
+    body = get(url, headers=KEY, params={"limit": "3", "sortBy": "fieldLabel", "sortOrder": "asc"}).json()
     assert list(body) == ENVELOPE
     assert (body["itemsTotal"], body["nextPage"], len(body["items"])) == (8, 2, 3)
     assert body["items"][0]["fieldKey"] == "best_time"

@@ -55,7 +55,7 @@ def test_busiest_counts_any_window() -> None:
 
 def test_carecycle_refuses_the_call_too_many_and_says_how_long(sandbox: SandboxClient) -> None:
     sandbox.control("POST", "limits", {"carecycle": "3/60"})
-    answers = [sandbox.list(limit=1) for _ in range(4)]
+    answers = [sandbox.page(limit=1) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     body = answers[3].json()
     assert body == {"message": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED", "retryAfter": body["retryAfter"]}
@@ -69,15 +69,15 @@ def test_calls_without_a_key_count_too(sandbox: SandboxClient) -> None:
     sandbox.control("POST", "limits", {"carecycle": "2/60"})
     for _ in range(2):
         assert sandbox.session.get(f"{sandbox.url}/v2/customers").status_code == 401
-    assert sandbox.list(limit=1).status_code == 429
+    assert sandbox.page(limit=1).status_code == 429
 
 
 def test_a_call_fits_again_when_the_window_has_passed(sandbox: SandboxClient) -> None:
     sandbox.control("POST", "limits", {"carecycle": "1/0.3"})
-    assert sandbox.list(limit=1).status_code == 200
-    assert sandbox.list(limit=1).status_code == 429
+    assert sandbox.page(limit=1).status_code == 200
+    assert sandbox.page(limit=1).status_code == 429
     time.sleep(0.35)
-    assert sandbox.list(limit=1).status_code == 200
+    assert sandbox.page(limit=1).status_code == 200
 
 
 @pytest.mark.parametrize("form", ["429", "403", "200"])
@@ -113,5 +113,5 @@ def test_retry_after_header_on_demand(sandbox: SandboxClient) -> None:
     sandbox.control("POST", "quirks", {"retry_after_header": True})
     sandbox.control("POST", "limits", {"carecycle": "1/60", "leadsquared": "1/60"})
     for _ in range(2):
-        customers, found = sandbox.list(limit=1), sandbox.get(f"{LEADS}Leads.GetById", id="x")
+        customers, found = sandbox.page(limit=1), sandbox.get(f"{LEADS}Leads.GetById", id="x")
     assert customers.headers["Retry-After"] == found.headers["Retry-After"] == "60"

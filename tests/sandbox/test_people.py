@@ -29,9 +29,7 @@ def test_as_many_real_customers_as_asked_for(rows: Rows) -> None:
 
 
 def test_phones_are_valid_but_for_a_handful(rows: Rows) -> None:
-    wrong = [
-        row for row in rows if not phonenumbers.is_valid_number(phonenumbers.parse(str(row["callerId"]), "US"))
-    ]
+    wrong = [row for row in rows if not phonenumbers.is_valid_number(phonenumbers.parse(str(row["callerId"]), "US"))]
     assert 5 <= len(wrong) <= 20
 
 

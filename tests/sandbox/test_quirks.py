@@ -15,40 +15,40 @@ def quirk(sandbox: SandboxClient, **switches: Any) -> None:
 @pytest.mark.parametrize(("form", "expected"), [("null", None), ("zero", 0), ("plus_one", 4), ("missing", "gone")])
 def test_next_page_of_the_last_page(sandbox: SandboxClient, form: str, expected: Any) -> None:
     quirk(sandbox, next_page=form)
-    assert sandbox.list(page=3, limit=100).json().get("nextPage", "gone") == expected
-    assert sandbox.list(page=2, limit=100).json()["nextPage"] == 3
+    assert sandbox.page(page=3, limit=100).json().get("nextPage", "gone") == expected
+    assert sandbox.page(page=2, limit=100).json()["nextPage"] == 3
 
 
 def test_over_the_end_may_be_not_found(sandbox: SandboxClient) -> None:
     quirk(sandbox, over_end="404")
-    assert sandbox.list(page=3, limit=100).status_code == 200
-    assert sandbox.list(page=4, limit=100).json()["code"] == "NOT_FOUND"
+    assert sandbox.page(page=3, limit=100).status_code == 200
+    assert sandbox.page(page=4, limit=100).json()["code"] == "NOT_FOUND"
 
 
 def test_parameters_may_be_ignored(sandbox: SandboxClient) -> None:
-    first = sandbox.list(limit=10).json()["items"]
+    first = sandbox.page(limit=10).json()["items"]
     quirk(sandbox, ignore_page=True)
-    assert sandbox.list(limit=10, page=4).json()["items"] == first
-    assert sandbox.list(limit=10, page=4).json()["currentPage"] == 1
+    assert sandbox.page(limit=10, page=4).json()["items"] == first
+    assert sandbox.page(limit=10, page=4).json()["currentPage"] == 1
     quirk(sandbox, ignore_page=False, ignore_limit=True)
-    assert len(sandbox.list(limit=10).json()["items"]) == 50
+    assert len(sandbox.page(limit=10).json()["items"]) == 50
     quirk(sandbox, ignore_limit=False, ignore_sort=True)
-    assert sandbox.list(limit=10, sortBy="lastName", sortOrder="asc").json()["items"] == first
+    assert sandbox.page(limit=10, sortBy="lastName", sortOrder="asc").json()["items"] == first
     quirk(sandbox, ignore_sort=False, page_size_cap=20)
-    assert len(sandbox.list(limit=100).json()["items"]) == 20
+    assert len(sandbox.page(limit=100).json()["items"]) == 20
 
 
 def test_parameters_may_be_spelled_otherwise(sandbox: SandboxClient) -> None:
     quirk(sandbox, parameter_names={"page": "pageNumber"})
-    assert sandbox.list(pageNumber=2).json()["currentPage"] == 2
-    assert sandbox.list(page=2).json()["currentPage"] == 1
+    assert sandbox.page(pageNumber=2).json()["currentPage"] == 2
+    assert sandbox.page(page=2).json()["currentPage"] == 1
     assert sandbox.stats()["apis"]["carecycle"]["unknown_parameters"] == {"page": 1}
 
 
 def test_items_may_be_null_on_a_page(sandbox: SandboxClient) -> None:
     quirk(sandbox, null_items=2)
-    assert sandbox.list(page=2).json()["items"] is None
-    assert len(sandbox.list(page=1).json()["items"]) == 50
+    assert sandbox.page(page=2).json()["items"] is None
+    assert len(sandbox.page(page=1).json()["items"]) == 50
 
 
 def test_rows_may_be_repeated_nameless_or_undated(sandbox: SandboxClient) -> None:
@@ -60,7 +60,7 @@ def test_rows_may_be_repeated_nameless_or_undated(sandbox: SandboxClient) -> Non
     quirk(sandbox, without_id=0, null_updated_at=10)
     assert [place for place, row in enumerate(sandbox.items()) if row["updatedAt"] is None] == list(range(0, 100, 10))
     quirk(sandbox, null_updated_at=0, items_total_offset=-1, extra_fields={"mood": "good"})
-    body = sandbox.list().json()
+    body = sandbox.page().json()
     assert body["itemsTotal"] == 299
     assert all(row["mood"] == "good" for row in body["items"])
 
@@ -85,4 +85,4 @@ def test_wrong_quirks_are_refused(sandbox: SandboxClient, wrong: dict[str, Any])
 def test_quirks_are_taken_back(sandbox: SandboxClient) -> None:
     quirk(sandbox, next_page="zero")
     assert sandbox.control("DELETE", "quirks")["next_page"] == "null"
-    assert sandbox.list(page=3, limit=100).json()["nextPage"] is None
+    assert sandbox.page(page=3, limit=100).json()["nextPage"] is None
