@@ -58,6 +58,7 @@ class ApiFields:
         opt_outs: Those that raise an opt-out.
         open_prefix: Properties that start with it are fields of that name, where the call is open.
         defaults: For a converter's name the options that hold unless the map says otherwise.
+        reserved: Names that no map may fill, and why, as the rest of a sentence.
     """
 
     fields: Mapping[str, ApiField]
@@ -65,6 +66,7 @@ class ApiFields:
     opt_outs: tuple[str, ...] = ()
     open_prefix: str | None = None
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reserved: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str) -> ApiField:
         """Return a field; one of unknown type where the call is open and the name not among the known ones."""
@@ -174,6 +176,8 @@ def _known(where: str, name: str, api: ApiFields) -> str:
     by_case = {known.casefold(): known for known in api.fields}
     if not name.strip():
         message = f"{where.rstrip('.')} names an empty API field"
+    elif name in api.reserved:
+        message = f"{where} {api.reserved[name]}"
     elif name.casefold() in by_case and not (api.open_prefix and name.startswith(api.open_prefix)):
         message = f"{where}: the API spells this field '{by_case[name.casefold()]}'"
     elif api.closed:

@@ -105,6 +105,7 @@ def lead_fields(
             "date": {"output": _DATE},
             "datetime": {"output": _DATETIME},
         },
+        reserved={SEARCH_BY: "is no lead field; the setting search_by says by which field leads are found"},
     )
 
 
@@ -265,12 +266,40 @@ def check_attributes(attributes: Sequence[Attribute], write_mode: str = "upsert"
     Returns:
         What is wrong, without values; empty where it can be sent.
     """
+    if _plainly_fits(attributes, search=write_mode != "create"):
+        return []
     problems = []
     for error in _validator(CALLS[write_mode], one_lead=True).iter_errors(list(attributes)):
         index = next((part for part in error.absolute_path if isinstance(part, int)), None)
         name = "the lead" if index is None else str(attributes[index].get("Attribute", f"attribute {index + 1}"))
         problems.append(Problem(name, RejectCode.INVALID_VALUE, f"breaks the rule {error.validator} of the call"))
     return problems
+
+
+def _plainly_fits(attributes: Sequence[Attribute], *, search: bool) -> bool:
+    """Tell quickly that a lead is in order; False leaves it to the schema, which takes 2 ms for a lead."""
+    pairs = list(attributes)
+    if search and pairs and pairs[-1].get("Attribute") == SEARCH_BY:
+        last = pairs.pop()
+        if not _is_pair(last) or not last["Value"]:
+            return False
+    return bool(pairs) and all(
+        pair.get("Attribute") != SEARCH_BY and (_is_pair(pair) or _is_set_of(pair)) for pair in pairs
+    )
+
+
+def _is_pair(pair: Any) -> bool:
+    if not isinstance(pair, dict) or pair.keys() != {"Attribute", "Value"}:
+        return False
+    return isinstance(pair["Attribute"], str) and pair["Attribute"] != "" and isinstance(pair["Value"], str)
+
+
+def _is_set_of(attribute: Attribute) -> bool:
+    fields = attribute.get("Fields")
+    plain = _is_pair({name: part for name, part in attribute.items() if name != "Fields"})
+    return (
+        plain and attribute["Value"] == "" and isinstance(fields, list) and fields != [] and all(map(_is_pair, fields))
+    )
 
 
 def check_body(body: Any, write_mode: str = "upsert") -> bool:

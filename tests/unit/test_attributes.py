@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api_session.errors import SettingsError
 from lead_delivery.builtin_maps import load_builtin_maps
 from lead_delivery.map_layers import MapSettings, build_field_map
 from lead_delivery.mapping import FieldMap
@@ -140,6 +141,13 @@ def test_values_are_text_and_a_field_set_has_fields() -> None:
 def test_the_id_has_two_spellings() -> None:
     attributes = build_attributes({"ProspectID": "x"}, search_by=choose_search_by({"ProspectID": "x"}, "ProspectId"))
     assert attributes == [{"Attribute": "ProspectID", "Value": "x"}, {"Attribute": "SearchBy", "Value": "ProspectId"}]
+
+
+def test_search_by_is_a_setting_and_no_field() -> None:
+    with pytest.raises(
+        SettingsError, match="field_map.customers.SearchBy is no lead field; the setting search_by says"
+    ):
+        field_map(CUSTOMERS, {"SearchBy": {"value": "Phone"}})
 
 
 EMAIL, PHONE, BOTH = {"EmailAddress": "a@b.de"}, {"Phone": "+1-2127365000"}, {"EmailAddress": "a@b.de", "Phone": "+1-2"}
@@ -277,6 +285,22 @@ def test_the_calls_schemas() -> None:
 def test_a_lead_that_breaks_its_schema(attributes: list[dict[str, Any]]) -> None:
     problems = check_attributes(attributes)
     assert {problem.code for problem in problems} == {RejectCode.INVALID_VALUE}
+
+
+short = st.sampled_from(["", "x", "SearchBy", None, 5])
+pairs = st.fixed_dictionaries({"Attribute": short}, optional={"Value": short, "Extra": st.just(1)})
+odd = st.lists(
+    pairs
+    | st.fixed_dictionaries({"Attribute": short, "Value": short, "Fields": st.lists(pairs, max_size=2) | st.none()})
+    | st.sampled_from(lead("Phone", "SearchBy")),
+    max_size=3,
+)
+
+
+@given(attributes=odd, mode=st.sampled_from(["upsert", "create", "upsert_single"]))
+def test_the_quick_check_never_passes_what_the_schema_refuses(attributes: list[dict[str, Any]], mode: str) -> None:
+    body = attributes if mode == "upsert_single" else [attributes]
+    assert (check_attributes(attributes, mode) == []) == check_body(body, mode)
 
 
 def test_the_vendors_own_sample_fits() -> None:
