@@ -145,7 +145,7 @@ def test_the_id_has_two_spellings() -> None:
 
 def test_search_by_is_a_setting_and_no_field() -> None:
     with pytest.raises(
-        SettingsError, match="field_map.customers.SearchBy is no lead field; the setting search_by says"
+        SettingsError, match=r"field_map\.customers\.SearchBy is no lead field; the setting search_by says"
     ):
         field_map(CUSTOMERS, {"SearchBy": {"value": "Phone"}})
 
