@@ -100,7 +100,7 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any, definition: Mapping[str, Any]) -> Any:
-    """Return text as the number that the setting asks for: Meltano has no kind for numbers and hands them over as text."""
+    """Read the text of a numeric setting: Meltano has no kind for numbers and hands them over as text."""
     types = definition.get("type", [])
     if not isinstance(value, str) or "number" not in types or "string" in types:
         return value
