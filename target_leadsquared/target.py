@@ -133,7 +133,8 @@ class TargetLeadSquared(DeliveryTarget):
     @cached_property
     def writer(self) -> LeadSquaredWriter:
         """Writes in the mode of the settings."""
-        return LeadSquaredWriter(self.session, self._batch_size, self.write_settings)
+        leaves_out = self.config["on_conflict"] == "leave_out"
+        return LeadSquaredWriter(self.session, self._batch_size, lambda: self.write_settings, leaves_out=leaves_out)
 
     @cached_property
     def write_settings(self) -> WriteSettings:
@@ -148,7 +149,6 @@ class TargetLeadSquared(DeliveryTarget):
             identifiers=identifiers(self.metadata),
             post_updated_lead=self.config["post_updated_lead"],
             boolean_values=values,
-            leaves_out=self.config["on_conflict"] == "leave_out",
         )
 
     @cached_property

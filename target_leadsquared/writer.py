@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,6 @@ class WriteSettings:
         identifiers: The account's unique fields; empty where its metadata is not at hand.
         post_updated_lead: Fires the account's automations, with upsert_single.
         boolean_values: How true and false are written.
-        leaves_out: `on_conflict: leave_out`.
     """
 
     write_mode: str
@@ -59,7 +58,6 @@ class WriteSettings:
     identifiers: Collection[str]
     post_updated_lead: bool
     boolean_values: Sequence[str]
-    leaves_out: bool
 
 
 class LeadSquaredWriter(BatchWriter):
@@ -68,16 +66,23 @@ class LeadSquaredWriter(BatchWriter):
     Args:
         session: The account's way to the API.
         batch_size: Leads a call.
-        settings: How leads are written.
+        leaves_out: `on_conflict: leave_out`.
+        settings: How leads are written; asked for with the first lead, since the account's metadata costs a call.
     """
 
     reads_back = True
 
-    def __init__(self, session: ApiSession, batch_size: int, settings: WriteSettings) -> None:
+    def __init__(
+        self, session: ApiSession, batch_size: int, settings: Callable[[], WriteSettings], *, leaves_out: bool
+    ) -> None:
         self._session = session
-        self._settings = settings
+        self._read_settings = settings
         self.batch_size = batch_size
-        self.leaves_out = settings.leaves_out
+        self.leaves_out = leaves_out
+
+    @property
+    def _settings(self) -> WriteSettings:
+        return self._read_settings()
 
     def body(self, lead: Lead) -> list[dict[str, Any]]:
         """The lead's attributes; SearchBy last, but for a create, which searches nothing."""
