@@ -25,11 +25,11 @@ PLUGINS = {"tap-carecycle": "extractors", "target-leadsquared": "loaders", "targ
 # Meltano 4 refuses capabilities that it does not know; the Hub knows these, too.
 HUB_ONLY_CAPABILITIES = {"target-schema", "validate-records"}
 
-# Meltano's decimal breaks on values from the environment, so numbers are declared as integers.
+# Meltano's decimal breaks on values from the environment; the plugins read numbers from text.
 KINDS = {
     "string": "string",
     "integer": "integer",
-    "number": "integer",
+    "number": "string",
     "boolean": "boolean",
     "object": "object",
     "array": "array",
