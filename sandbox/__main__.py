@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from sandbox.app import Sandbox
 from sandbox.control import Control
 from sandbox.exchange import Row
-from sandbox.faults import FaultError
+from sandbox.faults import FaultError, plain_value
 from sandbox.faults import parse as parse_fault
 from sandbox.lead_fields import CARECYCLE_ID
+from sandbox.quirks import CHOICES
 from sandbox.server import Connections, serve
 from sandbox.settings import Settings, Window
 from sandbox.world import World
@@ -58,6 +60,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="KIND[,NAME=VALUE...]",
         help="a fault, also as JSON; may be given again",
     )
+    add(
+        "--quirk",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a switch of sandbox/README.md, such as over_end=404; may be given again",
+    )
     add("--timestamps", choices=("iso", "postgres", "postgres_offset"), default="iso", help="CareCycle's form")
     return found
 
@@ -67,6 +76,12 @@ def _fault(text: str) -> Row:
         return parse_fault(text)
     except FaultError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _quirk(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    # Words such as 404 are text where the quirk's choices are.
+    return name, value if name in CHOICES else plain_value(value)
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
@@ -90,6 +105,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
             "timestamps": arguments.timestamps,
             "limit_form": arguments.limit_form,
             "latency": arguments.latency,
+            **dict(_quirk(each) for each in arguments.quirk),
         },
     )
 

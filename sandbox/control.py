@@ -83,13 +83,11 @@ class Control:
         body = await read_object(request, {"update", "insert", "delete", "anybody"})
         counts = {name: _count(body, name) for name in ("update", "insert", "delete")}
         store = self._world.customers
-        return JSONResponse(
-            {
-                "updated": store.update_people(counts["update"], anybody=bool(body.get("anybody"))),
-                "inserted": store.insert_people(counts["insert"]),
-                "deleted": store.delete_people(counts["delete"]),
-            }
-        )
+        # Deletions first, so that nobody is changed or added in vain.
+        deleted = store.delete_people(counts["delete"])
+        updated = store.update_people(counts["update"], anybody=bool(body.get("anybody")))
+        inserted = store.insert_people(counts["insert"])
+        return JSONResponse({"updated": updated, "inserted": inserted, "deleted": deleted})
 
     async def quirks(self, request: Request) -> Response:
         """GET, POST or DELETE quirks: how answers differ from the usual."""

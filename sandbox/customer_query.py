@@ -69,6 +69,7 @@ ALIASES = {
     "currentNodeId": "pulseNodeId",
     "sourceId": "sourceIds",
     "campaignId": "campaignIds",
+    "agingInMonths": "agingIn",
 }
 """The pages hide the names; where two are equally likely both are understood."""
 

@@ -215,12 +215,13 @@ def parse(text: str) -> Row:
         for pair in pairs:
             name, _, value = pair.partition("=")
             target = row.setdefault("match", {}) if name.startswith("match.") else row
-            target[name.removeprefix("match.")] = _plain(value)
+            target[name.removeprefix("match.")] = plain_value(value)
     Fault.read(row)
     return dict(row)
 
 
-def _plain(text: str) -> Any:
+def plain_value(text: str) -> Any:
+    """Read a value of the command line: JSON where it is some, else the text itself."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

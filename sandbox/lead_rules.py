@@ -11,6 +11,7 @@ from sandbox.quirks import Quirks
 
 EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]{2,}")
 PHONE = re.compile(r"\+(?P<code>\d{1,3})-(?P<number>\d{6,12})|\+(?P<whole>\d{8,15})|(?P<local>\d{10})")
+ANY_PHONE = re.compile(r"[+(\d][\d\s().-]{6,24}")
 US_NUMBER = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,4})?")
 MARKUP = re.compile(r"<[A-Za-z/!]")
@@ -88,7 +89,9 @@ def _email(field: LeadField, value: str, _quirks: Quirks) -> str:
     return value
 
 
-def _phone(field: LeadField, value: str, _quirks: Quirks) -> str:
+def _phone(field: LeadField, value: str, quirks: Quirks) -> str:
+    if quirks.phone_forms == "any" and ANY_PHONE.fullmatch(value):
+        return value
     found = PHONE.fullmatch(value)
     if found is None:
         raise LeadError(INVALID_INPUT, f"Invalid Phone format for {field.name}")

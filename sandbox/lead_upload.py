@@ -171,7 +171,8 @@ class LeadUpload:
 
 
 def _identities(record: Row) -> set[str]:
-    return {f"{name}:{str(record[name]).lower()}" for name in IDENTITY if record.get(name)}
+    found = {f"{name}:{str(record[name]).lower()}" for name in ("externalId", "email") if record.get(name)}
+    return found | {f"phoneNumber:{re.sub(r'[^0-9]', '', record['phoneNumber'])[-10:]}"}
 
 
 def _e164(number: str) -> str:

@@ -15,6 +15,7 @@ CHOICES = {
     "unknown_fields": ("refuse", "drop"),
     "unknown_attribute": ("row", "call"),
     "unlisted_options": ("refuse", "store"),
+    "phone_forms": ("known", "any"),
     "limit_form": ("429", "403", "200"),
     "boolean_form": ("true_false", "one_zero"),
 }
@@ -50,6 +51,7 @@ class Quirks:
     unknown_attribute: str = "row"
     unlisted_options: str = "refuse"
     boolean_form: str = "true_false"
+    phone_forms: str = "known"
     related_id: bool = False
 
     limit_form: str = "429"

@@ -73,9 +73,19 @@ def broken_call(url: str) -> None:
 def test_faults_limits_and_forms_on_the_command_line() -> None:
     match = "fail_row,api=leadsquared,match.field=EmailAddress,match.value=a@example.com,message=no"
     faults = ["--fault", match, "--fault", '{"kind": "status_503", "api": "carecycle", "times": 1}']
-    limits = ["--leadsquared-limit", "2/60", "--limit-form", "403", "--timestamps", "postgres"]
+    limits = [
+        "--leadsquared-limit",
+        "2/60",
+        "--limit-form",
+        "403",
+        "--timestamps",
+        "postgres",
+        "--quirk",
+        "over_end=404",
+    ]
     with started("--customers", "10", *faults, *limits) as sandbox:
         assert sandbox.page().status_code == 503
+        assert sandbox.page(page=9).status_code == 404
         assert "T" not in sandbox.items()[0]["createdAt"]
         assert [row.get("ErrorMessage") for row in sandbox.upsert(lead(EmailAddress="a@example.com"))] == ["no"]
         statuses = [sandbox.post(UPSERT, [lead(EmailAddress="b@example.com")]).status_code for _ in range(2)]

@@ -85,6 +85,12 @@ def test_phones_that_are_taken(sandbox: SandboxClient, phone: str) -> None:
     assert sandbox.upsert(lead(Phone=phone, SearchBy="Phone"))[0]["LeadCreated"] is True
 
 
+def test_other_phones_on_demand(sandbox: SandboxClient) -> None:
+    assert refusal(sandbox, Phone="+1 212-555-2345")[1] == "Invalid Phone format for Phone"
+    sandbox.control("POST", "quirks", {"phone_forms": "any"})
+    assert sandbox.upsert(lead(Phone="+1 212-555-2345", SearchBy="Phone"))[0]["LeadCreated"] is True
+
+
 def test_an_unknown_attribute_may_sink_the_call(sandbox: SandboxClient) -> None:
     sandbox.control("POST", "quirks", {"unknown_attribute": "call"})
     answer = sandbox.post(UPSERT, [lead(**ANA), lead(EmailAddress="b@example.com", Nope="1")])
