@@ -77,6 +77,11 @@ class DeliverySink(Sink, metaclass=abc.ABCMeta):
             Identities by API field: those that one person alone can have, and those that several may share.
         """
 
+    @property
+    def mapping(self) -> str:
+        """What tells this mapping from others: leads are sent again where it changes."""
+        return self.field_map.version
+
     def get_validator(self) -> QuietValidator | None:
         """The SDK's validator that keeps values to itself; None where `validate_records` is false."""
         return QuietValidator(self.schema) if self.validate_schema else None
@@ -107,7 +112,7 @@ class DeliverySink(Sink, metaclass=abc.ABCMeta):
             line=line,
             schema_line=schema_line,
             key=(self.stream_name, *map(str, key)) if key else None,
-            mapping=self.field_map.version,
+            mapping=self.mapping,
             fields={name: value for name, value in mapped.fields.items() if name not in mapped.opt_outs},
             opt_outs=frozenset(mapped.opt_outs),
             identities=frozenset(own | set(unique.values()) | set(shared.values())),

@@ -23,6 +23,11 @@ class LeadSquaredSink(DeliverySink):
     def _account(self) -> TargetLeadSquared:
         return cast("TargetLeadSquared", self._target)
 
+    @property
+    def mapping(self) -> str:
+        """The map, and how booleans are written."""
+        return f"{self.field_map.version} {'/'.join(self._account.write_settings.boolean_values)}"
+
     def complete(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> list[Problem]:
         """Say what the lead lacks to be found, and hold it against the call's schema."""
         _ = record, key
