@@ -34,7 +34,7 @@ PATIENCE = 270
 REASONS = {
     "conflict": "their e-mail or phone already belongs to another lead (a couple with one phone, say)",
     "duplicate": "LeadSquared sees a duplicate",
-    "invalid_value": "a value that LeadSquared does not take",
+    "invalid_value": "a value that is none, such as a phone number that cannot exist",
     "key_missing": "nothing to recognise them by",
     "required_missing": "no e-mail and no phone",
     "too_long": "a value longer than its field",
@@ -168,9 +168,9 @@ class Project:
         say(f"$ meltano run {' '.join(JOB)}")
         self.report.unlink(missing_ok=True)
         self.meltano("run", *JOB)
-        account = json.loads(self.report.read_text())
-        customers: dict[str, Any] = account["streams"].get("customers", {})
-        return customers
+        report = json.loads(self.report.read_text())
+        account: dict[str, Any] = report["streams"]["customers"] | {"opt_outs": report["opt_outs"]["raised"]}
+        return account
 
 
 def tell(account: dict[str, Any], before: tuple[int, int], after: tuple[int, int]) -> None:
@@ -180,6 +180,10 @@ def tell(account: dict[str, Any], before: tuple[int, int], after: tuple[int, int
     lines += [(count, f"rejected: {REASONS.get(code, code)}") for code, count in account["rejected"].items()]
     for count, words in lines:
         say(f"  {count:>7,}  {words}")
+    if account["opt_outs"]:
+        say(
+            f"  {account['opt_outs']:>7,}  do not want to be contacted: LeadSquared knows, even where the rest was rejected"
+        )
     carecycle, leadsquared = (late - early for late, early in zip(after, before, strict=True))
     say(f"  calls used: {carecycle} of CareCycle, {leadsquared} of LeadSquared")
     say()
@@ -211,6 +215,15 @@ def rejects(account: dict[str, Any]) -> int:
     return sum(account["rejected"].values())
 
 
+def lost(both: Sandbox, rejects_folder: Path) -> set[str]:
+    """Find customers who are neither in LeadSquared nor in a file of rejects."""
+    people = {row["id"] for row in both.ask("customers") if not row["testCustomer"]}
+    for path in rejects_folder.rglob("*.singer"):
+        messages = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        people -= {message["record"]["id"] for message in messages if message["type"] == "RECORD"}
+    return people - {lead.get("mx_CareCycle_Id") for lead in both.ask("leads")}
+
+
 def demo(customers: int, folder: Path) -> None:
     """Show both runs.
 
@@ -228,10 +241,9 @@ def demo(customers: int, folder: Path) -> None:
         first = project.run()
         between = both.calls()
         tell(first, start, between)
-        leads = {lead["ProspectID"]: lead for lead in both.ask("leads")}
         want("Customers read", first["read"], customers)
-        want("Created and rejected", first["created"] + first["updated"] + rejects(first), customers)
-        want("Leads in LeadSquared", len(leads), first["created"])
+        want("Created and rejected", first["created"] + rejects(first), customers)
+        want("Customers who are neither a lead nor rejected", sorted(lost(both, folder / "rejects")), [])
 
         written = len(both.ask("history"))
         changed = both.ask("change", {"update": UPDATED, "insert": INSERTED})
