@@ -52,7 +52,8 @@ class Dispatcher:
     """Puts leads into batches and keeps up to `max_in_flight` of them under way.
 
     Two leads that share an identity are never in one batch, and the later one starts only when the earlier one has its
-    outcome. Versions of one record that wait together collapse into the last.
+    outcome. Versions of one record that wait together collapse into the last, unless somebody else with whom the last
+    one shares an identity came between them.
 
     Args:
         writer: Makes the calls.
@@ -107,15 +108,15 @@ class Dispatcher:
 
     def add(self, lead: Lead) -> Lead:
         """Take a lead. Returns it, or the waiting older version that it was collapsed into."""
-        if lead.key is not None and lead.refused is None and not lead.replaced:
-            older = self._waiting_by_key.get(lead.key)
-            if older is not None:
-                self._waiting[older].absorb(lead)
-                return self._waiting[older]
+        collapses = lead.key is not None and lead.refused is None and not lead.replaced
+        older = self._waiting_by_key.get(lead.key) if collapses else None
+        if older is not None and self._nobody_between(older, lead):
+            self._waiting[older].absorb(lead)
+            return self._waiting[older]
         place = lead.numbers[0]
         self._waiting[place] = lead
         self._entered[place] = time.monotonic()
-        if lead.key is not None and lead.refused is None and not lead.replaced:
+        if collapses:
             self._waiting_by_key[lead.key] = place
         return lead
 
@@ -146,6 +147,11 @@ class Dispatcher:
         if not self._waiting:
             return None
         return max(0.0, self._entered[next(iter(self._waiting))] + MAX_AGE - time.monotonic())
+
+    def _nobody_between(self, older: int, newer: Lead) -> bool:
+        """Whether no other lead that shares something with the newer version waits behind the older one."""
+        behind = (lead for place, lead in self._waiting.items() if place > older)
+        return all(newer.identities.isdisjoint(lead.identities) for lead in behind)
 
     def _may_start(self) -> bool:
         if not self._in_flight:

@@ -178,7 +178,7 @@ class LeadSquaredWriter(BatchWriter):
         """Create; after an ambiguous answer look before sending again, so that no lead gets a twin."""
         outcomes: dict[int, Outcome] = {}
         left = list(range(len(bodies)))
-        while left:
+        for _ in range(MOST_REPEATS):
             sent_at = dt.datetime.now(tz=dt.timezone.utc)
             try:
                 rows = self._rows(BULK_CREATE, [bodies[place] for place in left], Repeat.ASK)
@@ -189,7 +189,13 @@ class LeadSquaredWriter(BatchWriter):
             else:
                 outcomes.update(zip(left, rows, strict=True))
             left = [place for place in left if place not in outcomes]
-        return [outcomes[place] for place in range(len(bodies))]
+            if not left:
+                return [outcomes[place] for place in range(len(bodies))]
+        msg = (
+            f"LeadSquared gave no usable answer to a create of {len(left)} leads, {MOST_REPEATS} times, and has none "
+            "of them. Nothing is lost: run again later."
+        )
+        raise TransientError(msg)
 
     def _landed(self, body: Sequence[dict[str, Any]], sent_at: dt.datetime) -> Outcome | None:
         """What became of a create: its outcome, or None where the lead is not there and may be sent again."""
