@@ -4,7 +4,7 @@ A call reserves the moment at which it may leave, then sleeps until then: first 
 and never more than `calls` in any `seconds`. The reservations lie in one small SQLite file per account, so that a
 tap and a target in one pipe pace together; SQLite's locks vanish with a killed process.
 
-pyrate-limiter's file bucket was tried first: it neither reserves ahead, nor learns a limit while it runs, nor holds
+pyrate-limiter's file bucket does not fit here: it neither reserves ahead, nor learns a limit while it runs, nor holds
 a pause that the API asked for.
 """
 

@@ -254,6 +254,7 @@ class ApiSession:
 
     def _wait_before_retry(self, reading: Reading | _Fault, attempt: int, left: float) -> None:
         what = reading.code if isinstance(reading, Reading) else reading.value
+        what = "an answer without JSON" if isinstance(reading, Reading) and reading.verdict is Verdict.NO_JSON else what
         if left <= 0:
             raise self._gave_up(what)
         if isinstance(reading, Reading) and reading.verdict is Verdict.LIMITED:

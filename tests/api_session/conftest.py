@@ -6,11 +6,11 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from api_session import session as session_module
 from api_session.quota import Quota, Window
 from api_session.session import ApiSession
 from tests.api_session.loopback import Clock, HandTurnedEvent, Loopback, loopback
@@ -51,13 +51,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make_session(server: Loopback, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ApiSession]]:
+def make_session(
+    server: Loopback, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., ApiSession]]:
     """Sessions whose waits pass in no time: the clock jumps instead."""
-    monkeypatch.setattr(session_module.time, "monotonic", clock)
+    monkeypatch.setattr("api_session.session.time", SimpleNamespace(monotonic=clock))
     made: list[ApiSession] = []
 
     def make(base_url: str | None = None, *, quota: Quota | None = None, **options: Any) -> ApiSession:
-        options = {"headers": {"x-api-key": "u$r-secret"}, "timeout": 5.0, "stopping": HandTurnedEvent(clock), **options}
+        options = {
+            "headers": {"x-api-key": "u$r-secret"},
+            "timeout": 5.0,
+            "stopping": HandTurnedEvent(clock),
+            **options,
+        }
         quota = quota or Quota([Window(1000, 1.0)], clock=clock, sleep=clock.sleep)
         made.append(ApiSession("TestAPI", base_url or server.url, quota, **options))
         return made[-1]

@@ -23,7 +23,7 @@ class Scripted:
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     fault: str = ""
-    """`reset`, `hang_up`, `truncated` or `slow`."""
+    """`reset`, `hang_up`, `truncated`, `slow` or `close_after`."""
     until: threading.Event = field(default_factory=threading.Event)
     """What a slow answer waits for."""
 
@@ -98,6 +98,7 @@ class Loopback(http.server.ThreadingHTTPServer):
         self.latency = 0.0
         self.limit: tuple[int, float] | None = None
         self.refused = 0
+        self.closed = threading.Semaphore(0)
         self._lock = threading.Lock()
 
     @property
@@ -123,6 +124,10 @@ class Loopback(http.server.ThreadingHTTPServer):
         if self.latency:
             time.sleep(self.latency)
         return answer
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.closed.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is what some tests are about."""

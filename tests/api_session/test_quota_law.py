@@ -39,7 +39,9 @@ class Law:
 
     def __init__(self, seed: int, limits: list[Window], processes: int, *, lateness: float = 0.0) -> None:
         self.dice = random.Random(seed)
-        self.time = VirtualTime(self.dice.randrange, lambda: self.dice.choice([0.0, 0.0, self.dice.random() * lateness]))
+        self.time = VirtualTime(
+            self.dice.randrange, lambda: self.dice.choice([0.0, 0.0, self.dice.random() * lateness])
+        )
         self.limits = limits
         self.fresh = True
         self.slowest = 0.4 if lateness else 0.9
@@ -105,9 +107,14 @@ def test_first_come_first_served(seed: int, limits: list[Window], callers: int) 
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(0, 2**32), st.lists(windows, min_size=1, max_size=2), st.integers(1, 6), st.booleans())
+@given(
+    seed=st.integers(0, 2**32),
+    limits=st.lists(windows, min_size=1, max_size=2),
+    callers=st.integers(1, 6),
+    eventful=st.booleans(),
+)
 def test_any_interleaving_of_threads_keeps_every_window(
-    seed: int, limits: list[Window], callers: int, eventful: bool
+    seed: int, limits: list[Window], callers: int, *, eventful: bool
 ) -> None:
     """Slow connections, pauses and lower limits included."""
     Law(seed, limits, processes=1).run(callers, 6, eventful=eventful)
