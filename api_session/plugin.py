@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -63,7 +63,7 @@ def _typed(text: str, definition: Mapping[str, Any], variable: str) -> Any:
             return TRUE_WORDS[text.strip().lower()]
         value = json.loads(text)
     except (ValueError, KeyError, RecursionError):
-        wanted = _wanted({"type": sorted(types - {"null"})})
+        wanted = _wanted({**definition, "type": sorted(types - {"null"})})
         msg = f"{variable} (environment) must be {wanted}."
         raise SettingsError(msg) from None
     return value
@@ -72,7 +72,7 @@ def _typed(text: str, definition: Mapping[str, Any], variable: str) -> Any:
 def describe_problem(error: ValidationError) -> str:
     """One sentence on a wrong setting that names it and what it accepts, and never shows its value."""
     path = ".".join(str(part) for part in error.absolute_path)
-    schema: dict[str, Any] = dict(cast("Mapping[str, Any]", error.schema))
+    schema: dict[str, Any] = dict(error.schema) if isinstance(error.schema, Mapping) else {}
     if error.validator == "required":
         required = cast("list[str]", error.validator_value)
         missing = [_joined(path, name) for name in required if name not in cast("dict[str, Any]", error.instance)]
@@ -80,10 +80,13 @@ def describe_problem(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
         unknown = next((name for name in cast("dict[str, Any]", error.instance) if name not in known), "?")
-        near = difflib.get_close_matches(unknown, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}."
-        return f"{_joined(path, unknown)} is not a setting{hint}"
+        return f"{_joined(path, unknown)} is not a setting{_hint(unknown, known)}"
     return f"{path or 'the configuration'} must be {_wanted(schema)}."
+
+
+def _hint(unknown: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(unknown, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}."
 
 
 def _plain(value: Any) -> Any:
@@ -136,8 +139,10 @@ def _wanted(schema: Mapping[str, Any]) -> str:
         text += f" above {schema['exclusiveMinimum']}"
     elif "maximum" in schema:
         text += f", {schema['maximum']} or less"
-    if schema.get("minLength") or schema.get("pattern"):
+    if schema.get("minLength") or schema.get("minItems") or schema.get("pattern"):
         text += ", not empty"
+    if "maxLength" in schema:
+        text += f", at most {schema['maxLength']} characters"
     return text
 
 
@@ -205,7 +210,7 @@ def _place(error: BaseException) -> str:
 class CarefulPlugin(_Base):
     """Mixin for a tap or target: stands before the SDK's class in the list of bases."""
 
-    hidden_settings: tuple[str, ...] = ()
+    hidden_settings: tuple[str, ...] = ("faker_config",)
     """Built-in settings of the SDK that would do nothing here."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -251,6 +256,9 @@ class CarefulPlugin(_Base):
             for name, value in self._config.items()
             if value is not None
         }
+        # Not an error: one file of settings may serve several plugins.
+        for name in sorted(set(self._config) - set(schema["properties"])):
+            self.logger.warning("%s is not a setting%s", name, _hint(name, schema["properties"]))
         errors = sorted(
             Draft7Validator(schema).iter_errors(self._config), key=lambda e: list(map(str, e.absolute_path))
         )

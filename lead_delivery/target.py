@@ -53,7 +53,7 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
     default_sink_class: type[DeliverySink]
     capabilities = [capability for capability in Target.capabilities]  # noqa: C416, RUF012
     # A lead has no place for _sdc columns, and there is nothing to append to or overwrite.
-    hidden_settings = ("add_record_metadata", "load_method")
+    hidden_settings = ("add_record_metadata", "load_method", "faker_config")
 
     max_parallelism = 1
 
