@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
+MANY = 10
 TRUE_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
@@ -86,7 +87,9 @@ def describe_problem(error: ValidationError) -> str:
 
 def _hint(unknown: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(unknown, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}."
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; known are {', '.join(sorted(known))}." if len(known) < MANY else "."
 
 
 def _plain(value: Any) -> Any:
