@@ -35,8 +35,8 @@ class SecretFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Replace each secret; the record always passes."""
-        message = str(record.msg)
-        with contextlib.suppress(Exception):  # a message that does not fit its arguments is logging's to complain of
+        message = f"{record.msg} {record.args}"
+        with contextlib.suppress(Exception):  # arguments that do not fit: logging itself would print them
             message = record.getMessage()
         trace = record.exc_text or ""
         if isinstance(record.exc_info, tuple) and record.exc_info[0] is not None:

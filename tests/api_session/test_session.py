@@ -240,7 +240,7 @@ def test_a_wait_that_a_503_asks_for_is_kept_by_whatever_is_called_next(
 def test_after_a_refusal_that_names_a_limit_no_more_are_caused(server: Loopback) -> None:
     server.limit = (4, 0.6)
     session = ApiSession("TestAPI", server.url, Quota([Window(100, 1.0)]), headers={})
-    for _ in range(20):
+    for _ in range(13):
         session.call("GET", "/")
     session.close()
     assert session.limit_refusals == server.refused == 1
