@@ -34,6 +34,7 @@ test: $(READY) $(PEERS) ## lint, types and all tests (ARGS="-k name" picks some)
 	@echo "[test] all passed"
 
 sandbox: $(READY) ## both APIs on this machine, for trying things by hand
+	@rm -rf ledger/sandbox rejects/sandbox
 	@$(BIN)/python -m sandbox $(ARGS)
 
 lint: $(READY) ## ruff, mypy, and whether lock file and settings tables are up to date
