@@ -35,6 +35,8 @@ KINDS = {
     "array": "array",
 }
 
+MARKDOWN = str.maketrans({"|": "\\|", "<": "&lt;", "*": "\\*"})
+
 About = Mapping[str, Any]
 
 
@@ -169,7 +171,7 @@ def table(about: About) -> str:
         words = "" if default is None else f"`{_code(default)}`"
         marks = [word for word, holds in (("required", setting.required), ("secret", setting.secret)) if holds]
         choices = " One of " + ", ".join(f"`{choice}`" for choice in setting.choices) + "." if setting.choices else ""
-        meaning = " ".join(str(setting.schema.get("description", "")).split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+        meaning = " ".join(str(setting.schema.get("description", "")).split()).translate(MARKDOWN)
         rows.append(f"| `{setting.name}` | {', '.join([*marks, words]).strip(', ')} | {meaning}{choices} |")
     return "\n".join(rows)
 
