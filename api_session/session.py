@@ -139,8 +139,12 @@ class ApiSession:
             left = self._max_retry_seconds - (now - first_fault)
             attempt += 1
             self._wait_before_retry(reading, attempt, left)
-            with self._lock:
-                self.retries += 1
+            self.count_retry()
+
+    def count_retry(self) -> None:
+        """Count a call that is made again; whoever repeats calls itself (`Repeat.ASK`) says so here."""
+        with self._lock:
+            self.retries += 1
 
     def close(self) -> None:
         """Close all connections and the quota's file."""

@@ -63,6 +63,7 @@ class CareCycleWriter(BatchWriter):
                 )
                 if self._stopping.wait(SECONDS_BETWEEN * (repeats + 1)):
                     raise StoppedError(str(error)) from error
+                self._session.count_retry()
             else:
                 return read_upload(answer, [str(body.get(EXTERNAL_ID)) for body in bodies])
         raise AssertionError
