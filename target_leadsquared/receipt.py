@@ -111,6 +111,8 @@ def _read_row(row: Mapping[str, Any], identifiers: Collection[str]) -> Outcome |
 def _refused(kind: str, text: str, identifiers: Collection[str]) -> Outcome:
     by_text = next((code for pattern, code in CODE_BY_TEXT if pattern.search(text)), None)
     code = CODE_BY_TYPE.get(kind) or by_text or RejectCode.API_REJECTED
+    if code is RejectCode.INVALID_VALUE and by_text is not None:
+        code = by_text  # these types stand for much: a text over its length, one lead twice in a call
     clashed: tuple[str, ...] = ()
     if code is RejectCode.CONFLICT:
         known = [name for pattern, name in CLASHES if pattern.search(text)]
