@@ -43,6 +43,8 @@ lint: $(READY) ## ruff, mypy, and whether lock file and settings tables are up t
 	@$(BIN)/ruff format --quiet --check .
 	@echo "[lint] mypy"
 	@$(BIN)/mypy --no-error-summary
+	@echo "[lint] settings in meltano.yml, hub/ and docs/"
+	@$(BIN)/python -m scripts.repeat_settings --check
 	@test -n "$$UV_DEFAULT_INDEX" || { echo "[lint] uv.lock"; $(BIN)/uv lock --quiet --check; }
 
 format: $(READY) ## let ruff tidy the code

@@ -35,6 +35,9 @@ KINDS = {
     "array": "array",
 }
 
+# Whoever installs from the Hub gets a ledger without asking; in plain pipes there is none unless a path is set.
+HUB_DEFAULTS = {"ledger_path": "${MELTANO_PROJECT_ROOT}/ledger/${MELTANO_ENVIRONMENT}/${MELTANO_LOADER_NAME}.ledger"}
+
 MARKDOWN = str.maketrans({"|": "\\|", "<": "&lt;", "*": "\\*"})
 
 About = Mapping[str, Any]
@@ -79,7 +82,8 @@ class Setting:
         Args:
             hub: In the Hub's dialect, which calls a secret's kind password.
         """
-        default = self.schema.get("default")
+        default = HUB_DEFAULTS.get(self.name) if hub else None
+        default = self.schema.get("default") if default is None else default
         found: dict[str, Any] = {"name": self.name}
         if "title" in self.schema:
             found["label"] = self.schema["title"]
