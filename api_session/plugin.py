@@ -232,7 +232,8 @@ class CarefulPlugin(_Base):
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
         schema = cls.config_jsonschema
         cls.append_builtin_config(schema)
-        DotEnv(find_dotenv(usecwd=True), interpolate=False).set_as_environment_variables()
+        # What is set for this very run stands above what lies in a file.
+        DotEnv(find_dotenv(usecwd=True), interpolate=False, override=False).set_as_environment_variables()
         return settings_from_environment(schema, cls._env_var_prefix, os.environ)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -255,7 +256,7 @@ class CarefulPlugin(_Base):
                 self._config[name] = definition["default"]
         # Meltano hands over null for a setting that is not set.
         self._config = {
-            name: _plain(_number(value, schema["properties"].get(name, {})))
+            str(name): _plain(_number(value, schema["properties"].get(name, {})))
             for name, value in self._config.items()
             if value is not None
         }
