@@ -146,6 +146,21 @@ class ApiSession:
         with self._lock:
             self.retries += 1
 
+    def wait_to_repeat(self, attempt: int, first_fault: float) -> None:
+        """Wait before a caller repeats an ambiguous call itself, and count it.
+
+        Args:
+            attempt: How often it was tried so far.
+            first_fault: When it failed first, on the monotonic clock.
+
+        Raises:
+            TransientError: That is more than `max_retry_seconds` ago.
+            StoppedError: The run is being stopped.
+        """
+        left = self._max_retry_seconds - (time.monotonic() - first_fault)
+        self._wait_before_retry(_Fault.AMBIGUOUS, attempt, left)
+        self.count_retry()
+
     def close(self) -> None:
         """Close all connections and the quota's file."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,8 @@ UPSERT, CREATE, SINGLE = "upsert", "create", "upsert_single"
 LEADS_A_CALL = {UPSERT: 25, CREATE: 50, SINGLE: 1}
 IDS_A_CALL = 1000
 MOST_REPEATS = 10
+TELLING = ("EmailAddress", "FirstName", "LastName")
+"""Tell a lead from another one that has the same phone: its spouse's."""
 CREATED_BEFORE = dt.timedelta(minutes=10)
 """A lead found after an ambiguous create that is older than this was there before: the clocks may differ so far."""
 
@@ -167,6 +170,7 @@ class LeadSquaredWriter(BatchWriter):
             if not left:
                 return [outcomes[place] for place in range(len(bodies))]
             self._session.quota.pause(self._session.quota.longest_window())
+            self._session.count_retry()
         msg = "LeadSquared keeps refusing single rows for their pace. Nothing is lost: run again later."
         raise TransientError(msg)
 
@@ -178,24 +182,24 @@ class LeadSquaredWriter(BatchWriter):
         """Create; after an ambiguous answer look before sending again, so that no lead gets a twin."""
         outcomes: dict[int, Outcome] = {}
         left = list(range(len(bodies)))
-        for _ in range(MOST_REPEATS):
+        first_fault: float | None = None
+        attempt = 0
+        while left:
             sent_at = dt.datetime.now(tz=dt.timezone.utc)
             try:
                 rows = self._rows(BULK_CREATE, [bodies[place] for place in left], Repeat.ASK)
             except AmbiguousError as error:
+                first_fault = time.monotonic() if first_fault is None else first_fault
+                attempt += 1
+                # First the wait: what timed out may land a little later than its caller gave up.
+                self._session.wait_to_repeat(attempt, first_fault)
                 logger.warning("%s. Looking for %d leads before any is sent again.", error, len(left))
                 found = {place: self._landed(bodies[place], sent_at) for place in left}
                 outcomes.update({place: outcome for place, outcome in found.items() if outcome is not None})
             else:
                 outcomes.update(zip(left, rows, strict=True))
             left = [place for place in left if place not in outcomes]
-            if not left:
-                return [outcomes[place] for place in range(len(bodies))]
-        msg = (
-            f"LeadSquared gave no usable answer to a create of {len(left)} leads, {MOST_REPEATS} times, and has none "
-            "of them. Nothing is lost: run again later."
-        )
-        raise TransientError(msg)
+        return [outcomes[place] for place in range(len(bodies))]
 
     def _landed(self, body: Sequence[dict[str, Any]], sent_at: dt.datetime) -> Outcome | None:
         """What became of a create: its outcome, or None where the lead is not there and may be sent again."""
@@ -209,11 +213,15 @@ class LeadSquaredWriter(BatchWriter):
             answer = self._session.call("GET", path, params={parameter: str(value)})
             for lead in answer if isinstance(answer, list) else []:
                 if isinstance(lead, dict) and lead.get("ProspectID"):
-                    return _found(lead, sent_at)
+                    return _found(lead, values, sent_at)
         return None
 
 
-def _found(lead: dict[str, Any], sent_at: dt.datetime) -> Outcome:
+def _found(lead: dict[str, Any], values: dict[str, Any], sent_at: dt.datetime) -> Outcome:
+    """What a lead says that was found by an e-mail or phone: it is the one that was sent, or somebody else's."""
+    for name in TELLING:
+        if values.get(name) and str(values[name]).casefold() != str(lead.get(name) or "").casefold():
+            return rejected(RejectCode.CONFLICT, "another lead has this e-mail or phone")
     try:
         created = dt.datetime.strptime(f"{str(lead.get('CreatedOn'))[:19]} +0000", "%Y-%m-%d %H:%M:%S %z")
     except ValueError:
