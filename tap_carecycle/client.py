@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +67,7 @@ class CustomersApi:
         if request.around is not None:
             asked["startDate"] = shifted(request.around, -DAYS_AROUND * 86_400)[:10]
             asked["endDate"] = shifted(request.around, DAYS_AROUND * 86_400)[:10]
-        return {self._names.get(name, name): value for name, value in asked.items()}
+        return {self.wire_name(name): value for name, value in asked.items()}
 
     def fetch(self, request: Request, query: Mapping[str, str]) -> Page:
         """Read one page.
@@ -102,6 +101,10 @@ class CustomersApi:
                 )
                 raise SettingsError(msg)
         return page
+
+    def wire_name(self, name: str) -> str:
+        """A parameter's name on the wire."""
+        return self._names.get(name, name)
 
     def close(self) -> None:
         """Let go of connections and of the quota's file."""
@@ -164,6 +167,3 @@ def _refusal(error: RefusedError) -> SettingsError:
     more = f" and {len(problems) - MOST_PROBLEMS} more" if len(problems) > MOST_PROBLEMS else ""
     told = "; ".join(problems[:MOST_PROBLEMS]) + more if problems else "it does not say why"
     return SettingsError(f"CareCycle refuses the list call ({error.code}): {told}. Check filters and parameter_names.")
-
-
-logger = logging.getLogger(__name__)

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from datetime import datetime, timezone
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
+from singer_sdk.singerlib import RecordMessage
 from singer_sdk.singerlib.catalog import Catalog, MetadataMapping
 
-from tap_carecycle.scan import Scan
+from api_session.errors import SettingsError
+from tap_carecycle import checkpoint
+from tap_carecycle.filters import CREATION_DATES, may_be_entered, query_of
+from tap_carecycle.progress import Progress
+from tap_carecycle.scan import Batch, Scan
 from tap_carecycle.shape import Shape
 from tap_carecycle.timestamps import moment_text, shifted, utc_text
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tap_carecycle.tap import TapCareCycle
 
 UPDATED, CREATED = "updatedAt", "createdAt"
+INCREMENTAL = "INCREMENTAL"
 SCHEMAS = SchemaDirectory(resources.files("tap_carecycle") / "schemas")
+DAY = 86_400
+SETTLING = 900
+"""Seconds by which this computer's clock may be ahead of CareCycle's without harm to the count."""
+UNUSUAL = {
+    "sortOrder": "CareCycle ignores the sort direction (parameter %s): the pages are read from the newest to the "
+    "oldest instead, one at a time. If the API has another name for it, set parameter_names.sortOrder.",
+    "sortBy": "CareCycle's pages are not sorted by createdAt (parameter %s): all of them were read, but nothing "
+    "proves that nobody was missed. If the API has another name for it, set parameter_names.sortBy.",
+    "limit": "CareCycle answers with pages of another size than asked for (parameter %s). If the API has another "
+    "name for it, set parameter_names.limit.",
+}
 
 
 class CareCycleStream(Stream):
@@ -32,12 +49,54 @@ class CareCycleStream(Stream):
     schema: ClassVar[StreamSchema] = StreamSchema(SCHEMAS)
     _tap: TapCareCycle
 
-    @property
-    def shape(self) -> Shape:
-        """Turns what the API gives into this stream's records."""
-        if not hasattr(self, "_shape"):
-            self._shape = Shape(self.schema)
-        return self._shape
+    def __init__(self, tap: TapCareCycle) -> None:
+        super().__init__(tap)
+        self.shape = Shape(self.schema)
+        self.extracted_at = tap.started_at
+        self._told_unknown: set[str] = set()
+        self._passed_through: frozenset[str] = frozenset()
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log, but for the SDK's line on an error, which says less than the error's own sentence."""
+        if not message.startswith("An unhandled error"):
+            super().log(message, *args, level=level, **kwargs)
+
+    def record_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a record; name fields that nobody knew of, once."""
+        if len(unknown := self.shape.unknown(item)) > 0 and not self._told_unknown.issuperset(unknown):
+            self._meet(set(unknown) - self._told_unknown)
+        return self.shape.record(item, self._passed_through)
+
+    def _meet(self, names: set[str]) -> None:
+        self._told_unknown |= names
+        published = self.effective_schema.get("properties", {})
+        wanted = {name for name in names if name in published or self._is_chosen(name)}
+        self._passed_through |= wanted
+        if names - wanted:
+            self.logger.warning(
+                "CareCycle sends fields that %s does not publish: %s. They are left out; to have them, add them to "
+                "the stream's schema in the catalog (Meltano: schema).",
+                self.name,
+                ", ".join(sorted(name[:64] for name in names - wanted)),
+            )
+
+    def _is_chosen(self, name: str) -> bool:
+        found = self.metadata.get(("properties", name))
+        return found is not None and bool(found.selected)
+
+    def _generate_record_messages(self, record: dict[str, Any]) -> Generator[RecordMessage, None, None]:
+        """As the SDK's, without its costs where everything is selected."""
+        if not all(self.mask.values()):
+            pop_deselected_record_properties(record, self.schema, self.mask)
+        for stream_map in self.stream_maps:
+            mapped = stream_map.transform(record)
+            if mapped is not None:
+                yield RecordMessage(
+                    stream=stream_map.stream_alias,
+                    record=mapped,
+                    version=self._stream_version,
+                    time_extracted=self.extracted_at,
+                )
 
 
 class ChildStream(CareCycleStream):
@@ -52,18 +111,15 @@ class ChildStream(CareCycleStream):
         """Give nothing by itself: `CustomersStream` writes the rows."""
         return ()
 
-    def rows(self, customer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def rows(self, customer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The array's items as records, each with the customer's id, its place and a key."""
-        found = []
         for place, item in enumerate(customer.get(self.array) or []):
-            if not isinstance(item, dict):
-                continue
-            record = self.shape.record(item)
-            record["customer_id"], record["place"] = customer["id"], place
-            if self.has_ids:
-                record["id"] = str(item["id"]) if item.get("id") is not None else f"#{place}"
-            found.append(record)
-        return found
+            if isinstance(item, dict):
+                record = self.record_of(item)
+                record["customer_id"], record["place"] = customer["id"], place
+                if self.has_ids:
+                    record["id"] = str(item["id"]) if item.get("id") is not None else f"#{place}"
+                yield record
 
 
 class CustomersStream(CareCycleStream):
@@ -92,55 +148,149 @@ class CustomersStream(CareCycleStream):
         keys = [key for key in (entry.replication_key, root.replication_key) if key]
         self.replication_key = next((key for key in keys if key != UPDATED), UPDATED)
         methods = [method for method in (entry.replication_method, root.forced_replication_method) if method]
-        self.forced_replication_method = next((method for method in methods if method != "INCREMENTAL"), "INCREMENTAL")
+        self.forced_replication_method = next((each for each in methods if each != INCREMENTAL), INCREMENTAL)
 
-    def get_replication_key_signpost(self, context: Any = None) -> datetime | Any | None:  # noqa: ARG002
-        """The run's start: the bookmark never passes it, for what changes behind the scan belongs to the next run."""
-        return utc_text(self._tap.started_at) if self.replication_method == "INCREMENTAL" else None
+    @property
+    def is_incremental(self) -> bool:
+        """Whether the run goes by a bookmark."""
+        return self.replication_method == INCREMENTAL
+
+    def get_replication_key_signpost(self, context: Any = None) -> Any:
+        """The start of the scan's first run: the bookmark never passes it, nor what changed behind the scan."""
+        if not self.is_incremental:
+            return None
+        scope = self._scope(self.get_context_state(context))
+        held = checkpoint.unfinished(self.get_context_state(context), scope, self._now())
+        return held.started_at if held else self._now()
 
     def get_records(self, context: Any) -> Iterable[dict[str, Any]]:
         """Scan the pages and give what changed."""
+        if self.is_incremental and self.replication_key not in {UPDATED, CREATED}:
+            msg = f"replication-key of {self.name} must be updatedAt or createdAt (catalog)."
+            raise SettingsError(msg)
         children = [child for child in self.child_streams if isinstance(child, ChildStream) and child.selected]
         for child in children:
             child._write_schema_message()  # noqa: SLF001  # the SDK's own way would write one per customer
         state = self.get_context_state(context)
-        bookmark, threshold = self._start(state)
-        newest = bookmark
-        scan = Scan(self._tap.reader({}), self.config["page_size"])
+        scope = self._scope(state)
+        held = checkpoint.unfinished(state, scope, self._now()) if self.is_incremental else None
+        started_at = held.started_at if held else self._now()
+        newest = max(filter(None, (scope.bookmark, held.newest if held else None)), default=None)
+        self._say_how(scope, state, resumed=held is not None)
+        reader = self._tap.reader(scope.query)
+        scan = Scan(
+            reader,
+            self.config["page_size"],
+            grows_at_end=not may_be_entered(scope.query),
+            settled=shifted(self._now(), -SETTLING),
+            resume=held.position if held else None,
+            narrows=scope.query.get("dateField", CREATED) == CREATED and "endDate" not in scope.query,
+        )
+        progress = Progress(self.logger, self.config["page_size"], self._tap.api.quota.calls_a_minute)
+        threshold = self._threshold(scope.bookmark)
         for batch in scan.batches():
+            emitted = 0
+            for stream in (self, *children):
+                stream.extracted_at = datetime.now(timezone.utc)
             for row in batch.rows:
                 moment = moment_text(row.data.get(self.replication_key or UPDATED))
                 if threshold is not None and moment is not None and moment < threshold:
                     continue
-                if moment is not None and (newest is None or moment > newest):
-                    newest = moment
-                yield self.shape.record(row.data)
+                newest = max(filter(None, (newest, moment)), default=None)
+                emitted += 1
+                yield self.record_of(row.data)
                 for child in children:
                     for record in child.rows(row.data):
                         child._write_record_message(record)  # noqa: SLF001
-            self.state_manager.is_flushed = False
-            self._write_state_message()
-        if newest is not None and self.replication_method == "INCREMENTAL":
+            if self.is_incremental and batch.position is not None:
+                checkpoint.remember(state, scope, checkpoint.Unfinished(started_at, batch.position, newest))
+            self._write_page_state()
+            progress.add(batch, emitted)
+        self._finish(scan, batch, progress, state, newest)
+
+    def _finish(self, scan: Scan, last: Batch, progress: Progress, state: dict[str, Any], newest: str | None) -> None:
+        progress.tell(last)
+        checkpoint.forget(state)
+        for note in scan.notes:
+            self.logger.warning(UNUSUAL[note], self._tap.api.wire_name(note))
+        for stream in (self, *self.child_streams):
+            if isinstance(stream, CareCycleStream) and stream.shape.misfits:
+                self.logger.warning(
+                    "Some values of %s are of another type than published and were left out: %s.",
+                    stream.name,
+                    ", ".join(sorted(stream.shape.misfits)),
+                )
+        if scan.unproven:
+            self.logger.warning(
+                "Customers moved so much while they were read that up to %d of them are unproven: the bookmark stays "
+                "where it was, so that the next run reads them again.",
+                scan.unproven,
+            )
+        elif self.is_incremental and newest is not None:
             # The SDK makes these the bookmark when the stream ends, capped by the signpost.
             state["progress_markers"] = {"replication_key": self.replication_key, "replication_key_value": newest}
+            state[checkpoint.FILTERS] = checkpoint.digest(self._filters())
 
-    def _start(self, state: Mapping[str, Any]) -> tuple[str | None, str | None]:
-        """The bookmark, and the moment from which customers are given."""
-        if self.replication_method != "INCREMENTAL":
-            return None, None
+    def _filters(self) -> dict[str, str]:
+        return query_of(self.config["filters"])
+
+    def _scope(self, state: Mapping[str, Any]) -> checkpoint.Scope:
+        """The filters and the bookmark of this run."""
+        query = self._filters()
+        bookmark = self._bookmark(state, query)
+        key = self.replication_key or UPDATED
+        if not self.is_incremental or key != CREATED:
+            return checkpoint.Scope(query, key if self.is_incremental else "", bookmark)
+        taken = sorted(set(query) & set(CREATION_DATES))
+        if taken:
+            msg = f"filters.{taken[0]} cannot be used with createdAt as replication key, which needs it itself."
+            raise SettingsError(msg)
+        threshold = self._threshold(bookmark)
+        if threshold is not None:
+            query["startDate"] = shifted(threshold, -DAY)[:10]
+        return checkpoint.Scope(query, key, bookmark)
+
+    def _bookmark(self, state: Mapping[str, Any], query: Mapping[str, str]) -> str | None:
+        if not self.is_incremental or state.get("replication_key") != self.replication_key:
+            return None
+        if state.get(checkpoint.FILTERS, checkpoint.digest(query)) != checkpoint.digest(query):
+            return None
+        return moment_text(state.get("replication_key_value"))
+
+    def _threshold(self, bookmark: str | None) -> str | None:
+        """The moment from which customers are given: the look-back before the bookmark, not before `start_date`."""
+        if not self.is_incremental:
+            return None
         start_date = moment_text(self.config.get("start_date"))
-        same = state.get("replication_key") == self.replication_key
-        bookmark = moment_text(state.get("replication_key_value")) if same else None
         if bookmark is None:
-            return None, start_date
-        threshold = shifted(bookmark, -self.config["lookback_window"])
-        return bookmark, max(threshold, start_date or threshold)
+            return start_date
+        return max(shifted(bookmark, -self.config["lookback_window"]), start_date or "")
+
+    def _say_how(self, scope: checkpoint.Scope, state: Mapping[str, Any], *, resumed: bool) -> None:
+        if resumed:
+            self.logger.info("Taking up the scan that was cut off: what was read then is not read again.")
+        elif state.get(checkpoint.PARTIAL):
+            self.logger.info(
+                "The scan that was cut off is not taken up (other filters or too long ago): starting over."
+            )
+        if scope.bookmark is None and state.get("replication_key_value") and self.is_incremental:
+            self.logger.warning(
+                "The bookmark belongs to other filters or another replication key and is not used: reading as in a "
+                "first run."
+            )
+
+    def _now(self) -> str:
+        return utc_text(self._tap.started_at)
+
+    def _write_page_state(self) -> None:
+        self.state_manager.is_flushed = False
+        self._write_state_message()
+
+    def _write_starting_replication_value(self, context: Any) -> None:
+        """Spare the SDK's note of where the run starts, which knows neither look-back nor filters."""
 
     def _process_record(self, record: Any, child_context: Any = None, partition_context: Any = None) -> None:
-        """Spare the SDK's way of child streams: `get_records` has written their rows."""
+        """Spare the SDK's way of child streams: `get_records` writes their rows."""
 
     def _increment_stream_state(self, latest_record: Any, *, context: Any = None) -> None:
         """Spare the SDK's running bookmark: it is only known when the scan is proven complete."""
-
-
-logger = logging.getLogger(__name__)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import partial
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -15,34 +17,16 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 
+from api_session.errors import StoppedError
 from api_session.plugin import CarefulPlugin
 from tap_carecycle.client import CustomersApi
 from tap_carecycle.filters import problems_with
-from tap_carecycle.pages import Page, Reader, Request
+from tap_carecycle.pages import Reader, Request
+from tap_carecycle.read_ahead import ReadAhead
 from tap_carecycle.settings import SETTINGS
 from tap_carecycle.stream import CareCycleStream
 from tap_carecycle.streams import CHILDREN, Customers
 from tap_carecycle.writer import OrjsonWriter
-
-
-class SimpleReader:
-    """Reads page after page."""
-
-    def __init__(self, api: CustomersApi, query: Mapping[str, str]) -> None:
-        self._api = api
-        self._query = query
-
-    def send(self, request: Request) -> Page:
-        """Read the page at once."""
-        return self._api.fetch(request, self._query)
-
-    def receive(self, ticket: Page) -> Page:
-        """Give what was read."""
-        return ticket
-
-    def may_be_in_flight(self) -> int:
-        """One."""
-        return 1
 
 
 class TapCareCycle(CarefulPlugin, Tap):
@@ -55,6 +39,7 @@ class TapCareCycle(CarefulPlugin, Tap):
         each for each in Tap.capabilities if each is not PluginCapabilities.BATCH
     ]
     message_writer_class = OrjsonWriter
+    _signal: ClassVar[int] = signal.SIGTERM
 
     def __init__(self, **kwargs: Any) -> None:
         self.stopping = threading.Event()
@@ -81,7 +66,12 @@ class TapCareCycle(CarefulPlugin, Tap):
 
     def reader(self, query: Mapping[str, str]) -> Reader:
         """Reads pages under these filters."""
-        return SimpleReader(self.api, query)
+        return ReadAhead(
+            partial(self.api.fetch, query=query),
+            self.api.quota.useful_calls_in_flight,
+            self.config["max_in_flight"],
+            self.stopping,
+        )
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         problems = super()._validate_config(raise_errors=raise_errors)
@@ -93,10 +83,20 @@ class TapCareCycle(CarefulPlugin, Tap):
         return problems
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Stop at the next whole line; at once when asked a second time."""
         if self.stopping.is_set():
             os._exit(128 + signum)
+        type(self)._signal = signum  # noqa: SLF001
         self.stopping.set()
-        sys.exit(128 + signum)
+
+    @classmethod
+    def invoke(cls, **kwargs: Any) -> None:
+        """Run, with the exit code of the signal that ended the run."""
+        try:
+            super().invoke(**kwargs)
+        except StoppedError:
+            cls.logger.info("Stopped: what was written is whole, and the last STATE covers what is to be kept.")
+            sys.exit(128 + cls._signal)
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
