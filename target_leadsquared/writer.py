@@ -184,8 +184,8 @@ class LeadSquaredWriter(BatchWriter):
         left = list(range(len(bodies)))
         first_fault: float | None = None
         attempt = 0
+        sent_at = dt.datetime.now(tz=dt.timezone.utc)
         while left:
-            sent_at = dt.datetime.now(tz=dt.timezone.utc)
             try:
                 rows = self._rows(BULK_CREATE, [bodies[place] for place in left], Repeat.ASK)
             except AmbiguousError as error:
