@@ -60,6 +60,7 @@ class DeliveryReader(GenericSingerReader[bytes]):
         self._permits = threading.Semaphore(CHUNKS_AHEAD)
         self._ended = threading.Event()
         self._draining = False
+        self._started = False
 
     @property
     def default_input(self) -> IO[bytes]:
@@ -86,8 +87,7 @@ class DeliveryReader(GenericSingerReader[bytes]):
     ) -> Counter[str]:
         """Process all messages; see the base class."""
         assert self.open_books is not None, "the target attaches itself"  # noqa: S101
-        source = file_input or self.default_input
-        threading.Thread(target=self._read, args=(source, self.events), daemon=True, name="stdin").start()
+        self._start(file_input)
         attendant = self.open_books()
         counts: Counter[str] = Counter()
         lines: deque[bytes] = deque()
@@ -104,9 +104,16 @@ class DeliveryReader(GenericSingerReader[bytes]):
     def drain(self) -> None:
         """Read what the tap still writes, to its end but not for ever; nothing of it is parsed or counted."""
         self._draining = True
+        if not self._started:  # the run failed before it came to its input
+            self._start(None)
         for _ in range(CHUNKS_AHEAD):
             self._permits.release()
         self._ended.wait(DRAIN_SECONDS)
+
+    def _start(self, file_input: IO[bytes] | None) -> None:
+        self._started = True
+        source = file_input or self.default_input
+        threading.Thread(target=self._read, args=(source, self.events), daemon=True, name="stdin").start()
 
     def _take(self, attendant: Attendant, lines: deque[bytes], timeout: float | None) -> bool:
         """Take one event. Returns whether the input has ended."""
