@@ -14,7 +14,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.processes import Run, Sandbox, assert_balanced, carecycle, kill, leadsquared, report, run, singer, start
+from tests.delivery.forked import run_forked
+from tests.processes import (
+    Run,
+    Sandbox,
+    _environment,
+    assert_balanced,
+    carecycle,
+    kill,
+    leadsquared,
+    report,
+    run,
+    singer,
+    start,
+)
 
 CARECYCLE, LEADSQUARED = "carecycle", "leadsquared"
 DEADLINE = 40.0
@@ -83,10 +96,18 @@ class Door:
         make = carecycle if self.is_carecycle else leadsquared
         return {name: value for name, value in make(self.sandbox, **usual | settings).items() if value is not None}
 
-    def run(self, stdin: str | bytes, *arguments: str, **settings: Any) -> Run:
-        """Run to the end; the account has to balance whatever happens, and stdout holds STATE alone."""
+    def run(self, stdin: str | bytes, *arguments: str, env: Mapping[str, str] | None = None, **settings: Any) -> Run:
+        """Run to the end; the account has to balance whatever happens, and stdout holds STATE alone.
+
+        The installed command itself is started where the environment matters, else see `forked`.
+        """
         (self.folder / "report.json").unlink(missing_ok=True)
-        done = run(self.command, self.settings(**settings), *arguments, stdin=stdin, cwd=self.folder)
+        config = self.settings(**settings)
+        if env is None:
+            done = run_forked(self.command, config, *arguments, stdin=stdin, cwd=self.folder, env=_environment(None))
+        else:
+            done = run(self.command, config, *arguments, stdin=stdin, cwd=self.folder, env=env)
+        assert (self.folder / "report.json").exists(), done.err
         self.check_account(done.code)
         assert all(isinstance(state, dict) and state for state in done.states())
         return done
@@ -245,6 +266,7 @@ class Live:
                 self.process.stdin.close()
         code = self.process.wait(timeout=DEADLINE * 2)
         self._join()
+        assert (self.door.folder / "report.json").exists(), self.err
         self.door.check_account(code)
         return code
 
