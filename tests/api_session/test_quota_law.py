@@ -140,9 +140,9 @@ def test_the_quota_is_full_at_one_second_of_latency() -> None:
 
     def worker(number: int) -> None:
         fresh = True
-        while time.now < 1_000_040.0:
+        while time.now < 1_000_030.0:
             if number >= quota.useful_calls_in_flight(16):
-                time.sleep(0.05)
+                time.sleep(0.2)
                 continue
             slot = quota.acquire()
             sent.append(time.now)
@@ -153,7 +153,7 @@ def test_the_quota_is_full_at_one_second_of_latency() -> None:
     time.run([lambda number=number: worker(number) for number in range(16)])  # type: ignore[misc]
     steady = [moment for moment in sent if moment > 1_000_005.0]
     counts = in_windows(steady, window.length)
-    assert len(counts) > 25
+    assert len(counts) > 18
     assert sum(counts) >= 0.99 * window.calls * len(counts)
     assert most_in_any(sent, window.seconds) == window.calls
-    assert quota.used() >= 0.9
+    assert quota.used() >= 0.85
