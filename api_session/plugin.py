@@ -6,12 +6,13 @@ tracebacks for a user's mistake, and dies with a bare ValueError where an enviro
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import math
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -157,18 +158,21 @@ class CarefulCommand(click.Command):
         self._plugin = plugin
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the configuration files, too, which the SDK does in an option's callback."""
-        try:
+        """Read the options, in whose callbacks the SDK reads files, discovers and tests."""
+        with self._exit_codes(ctx):
             return super().parse_args(ctx, args)
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            self._plugin.logger.error("--config: %s.", _file_problem(error))  # noqa: TRY400
-            ctx.exit(SettingsError.exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the plugin and turn each error into its exit code."""
+        """Run the plugin."""
+        with self._exit_codes(ctx):
+            return super().invoke(ctx)
+
+    @contextlib.contextmanager
+    def _exit_codes(self, ctx: click.Context) -> Iterator[None]:
+        """Turn each error into its sentence and exit code."""
         log = self._plugin.logger
         try:
-            return super().invoke(ctx)
+            yield
         except ConfigValidationError as error:
             for problem in error.errors:
                 log.error("%s", problem)  # noqa: TRY400
@@ -193,6 +197,8 @@ class CarefulCommand(click.Command):
 
 
 def _file_problem(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
     if isinstance(error, OSError):
         # Whoever gave the settings themselves in place of a path would see a secret in the file's name.
         name = str(error.filename or "the file")
@@ -220,6 +226,19 @@ class CarefulPlugin(_Base):
         silence_logs(plugin=self.name)
         super().__init__(**kwargs)
         silence_logs(self.secrets(), plugin=self.name)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the configuration files.
+
+        Raises:
+            SettingsError: One cannot be read or is no JSON object.
+        """
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            msg = f"--config: {_file_problem(error)}."
+        raise SettingsError(msg)
 
     def secrets(self) -> list[str]:
         """The values of all settings that are marked secret."""
