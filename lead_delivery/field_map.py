@@ -35,6 +35,9 @@ class ApiField:
         by_name: Whether a property of this very name goes here unasked.
         group: Whether it holds named fields (`fields` in a map) instead of a value.
         group_limit: How many of them at most.
+        parts: Those of them that the account lists.
+        listed: The only texts that the account offers here; empty where any will do.
+        unlisted: What becomes of another text: ``keep`` (sent, with a note) or ``reject``.
     """
 
     name: str
@@ -46,6 +49,9 @@ class ApiField:
     by_name: bool = False
     group: bool = False
     group_limit: int | None = None
+    parts: Mapping[str, ApiField] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
+    unlisted: str = "keep"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ ANY_STREAM = "*"
 _CUTTABLE = frozenset({"auto", "text", "join"})
 _BY_FORM = {"date-time": "datetime", "date": "date"}
 _NEVER_BOOLEAN = frozenset({"phone", "date", "datetime", "email", "integer", "number", "postal_code", "timezone"})
+_NEVER_NUMBER = frozenset({"date", "datetime", "email", "timezone"})
+_NEVER_MOMENT = frozenset({"boolean", "phone", "email", "integer", "number", "postal_code", "timezone"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,11 @@ def build_field_map(
     settings = settings or MapSettings()
     setting = parse_setting(settings.field_map, api)
     base, optional = _base(schema, api, maps)
-    sources = _merged(base, setting.get(ANY_STREAM, {}))
+    every = setting.get(ANY_STREAM, {})
+    if stream != ANY_STREAM:
+        # what `*` says of properties that this stream lacks takes nothing away from the layer below
+        every = {name: source for name, source in every.items() if _applies(source, schema)}
+    sources = _merged(base, every)
     if stream != ANY_STREAM:
         own = {name: _as_own(source) for name, source in setting.get(stream, {}).items()}
         sources = _merged(sources, own)
@@ -129,6 +135,16 @@ def _merged(lower: Mapping[str, Source], upper: Mapping[str, Source]) -> dict[st
     return merged
 
 
+def _applies(source: Source, schema: Mapping[str, Any]) -> bool:
+    if source.leave_out or source.literal is not MISSING or source.default is not MISSING:
+        return True
+    parts = (source.fields or {"": source}).values()
+    return any(
+        part.leave_out or part.literal is not MISSING or any(find(schema, name) for name in part.properties)
+        for part in parts
+    )
+
+
 def _as_own(source: Source) -> Source:
     fields = source.fields and {name: _as_own(inner) for name, inner in source.fields.items()}
     return dataclasses.replace(source, own=True, fields=fields)
@@ -156,7 +172,8 @@ class _Compiler:
         if convert == "auto":
             forms = {written_form(child) for _, child in found}
             convert = _BY_FORM.get(forms.pop() or "", "auto") if len(forms) == 1 else "auto"
-        found = self._fitting(source, convert, found)
+        # whatever says neither true nor false raises an opt-out, so that for those no type is wrong
+        found = self._fitting(source, "auto" if opt_out else convert, found)
         if not found and source.literal is MISSING and source.default is MISSING:
             return None
         options = self.api.converter_options(target, convert, source.options)
@@ -176,6 +193,8 @@ class _Compiler:
             cut=self.settings.on_too_long == "cut" and target.cut and convert in _CUTTABLE,
             clear=clear and target.clear and not opt_out,
             opt_out=opt_out,
+            listed=frozenset() if opt_out else target.listed,
+            keep_unlisted=target.unlisted == "keep",
         )
         return dataclasses.replace(
             rule,
@@ -188,7 +207,7 @@ class _Compiler:
         for name, part in sorted((source.fields or {}).items()):
             if not part.leave_out:
                 with_null = dataclasses.replace(part, on_null=part.on_null or source.on_null)
-                inner.append(self.rule(ApiField(name), with_null))
+                inner.append(self.rule(target.parts.get(name) or ApiField(name), with_null))
         rules = tuple(rule for rule in inner if rule is not None)
         return Rule(target.name, "fields", CONVERTERS["auto"], {}, group=rules) if rules else None
 
@@ -208,7 +227,7 @@ class _Compiler:
         """Keep the properties whose type the converter can take; in the stream's own map the others are errors."""
         fitting = []
         for path, child in found:
-            complaint = _misfit(types(child), convert)
+            complaint = _misfit(types(child), written_form(child), convert)
             if complaint is None:
                 fitting.append((path, child))
             elif source.own:
@@ -217,13 +236,17 @@ class _Compiler:
         return fitting
 
 
-def _misfit(kinds: frozenset[str], convert: str) -> str | None:
+def _misfit(kinds: frozenset[str], form: str | None, convert: str) -> str | None:
     if kinds == {"object"}:
         return "is an object; name the property inside it with a dotted path"
     if kinds and kinds <= {"array", "object"} and convert != "join":
         return 'is a list; name the separator that makes it text, as {"convert": {"join": {"separator": "; "}}}'
     if kinds == {"boolean"} and convert in _NEVER_BOOLEAN:
         return f"is true or false and never a {convert.replace('_', ' ')}"
+    if kinds and kinds <= {"integer", "number"} and convert in _NEVER_NUMBER:
+        return f"is a number and never a {convert.replace('_', ' ')}"
+    if kinds == {"string"} and form in _BY_FORM and convert in _NEVER_MOMENT:
+        return f"is a date and never a {convert.replace('_', ' ')}"
     return None
 
 

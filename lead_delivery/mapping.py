@@ -16,7 +16,7 @@ from typing import Any
 from lead_delivery.converters import Converter
 from lead_delivery.outcome import RejectCode
 from lead_delivery.schema_paths import MISSING, NotAnObjectError, Path, read
-from lead_delivery.values import ValueRejected, fit, is_blank
+from lead_delivery.values import ValueRejected, fit, invalid, is_blank
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class Rule:
         clear: Whether null empties the field.
         opt_out: Whether it is sent only when true.
         optional: Left out silently where the account lacks the field.
+        listed: The only texts that the account offers here; empty where any will do.
+        keep_unlisted: Whether another text is sent all the same, with a note.
         group: The named fields of a group, else empty.
     """
 
@@ -89,6 +91,8 @@ class Rule:
     clear: bool = False
     opt_out: bool = False
     optional: bool = False
+    listed: frozenset[str] = frozenset()
+    keep_unlisted: bool = True
     group: tuple[Rule, ...] = ()
 
     def converted(self, value: Any) -> tuple[Any, bool]:
@@ -202,8 +206,15 @@ class FieldMap:
         return frozenset(rule.field for rule in self.rules if rule.opt_out)
 
     def without(self, fields: Collection[str]) -> FieldMap:
-        """Return the map less some API fields (those that the account lacks)."""
-        return dataclasses.replace(self, rules=tuple(rule for rule in self.rules if rule.field not in fields))
+        """Return the map less some API fields (those that the account lacks); of a group's fields with a dot."""
+        kept = []
+        for rule in self.rules:
+            if rule.field in fields:
+                continue
+            inner = tuple(part for part in rule.group if f"{rule.field}.{part.field}" not in fields)
+            if inner or not rule.group:
+                kept.append(dataclasses.replace(rule, group=inner))
+        return dataclasses.replace(self, rules=tuple(kept))
 
     def rows(self) -> list[MapRow]:
         """Return the map as a table for people."""
@@ -231,6 +242,10 @@ def _apply_value(rule: Rule, name: str, record: Mapping[str, Any], into: dict[st
             value, was_cut = rule.converted(value)
             if was_cut:
                 mapped.cut.append(name)
+            if rule.listed and isinstance(value, str) and value not in rule.listed:
+                if not rule.keep_unlisted:
+                    raise invalid(reason="is none of the values that the account offers for the field")
+                mapped.warnings.append(f"{name} held a value that the account does not offer; it was sent as it is")
         into[rule.field] = value
     except NotAnObjectError:
         reason = "is read from inside a property that is no object in this record"

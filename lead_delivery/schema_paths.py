@@ -104,6 +104,11 @@ def read(record: Any, path: Path) -> Any:
     return record
 
 
+def sentence(text: str) -> str:
+    """Return a text with a full stop, unless it ends with a question."""
+    return text if text.endswith("?") else f"{text}."
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that suggests the nearest known name, or nothing where none is near."""
     by_case = {candidate.casefold(): candidate for candidate in sorted(known)}

@@ -10,6 +10,7 @@ from singer_sdk.sinks import Sink
 from singer_sdk.sinks.core import JSONSchemaValidator
 
 from lead_delivery.lead import Lead
+from lead_delivery.map_table import MapCounts
 from lead_delivery.mapping import FieldMap, Mapped, Problem
 from lead_delivery.outcome import Outcome, RejectCode, rejected
 from lead_delivery.rejects import rejected_at
@@ -112,6 +113,8 @@ class DeliverySink(Sink, metaclass=abc.ABCMeta):
         self.wanted = target.stream_is_wanted(stream_name, self.schema)
         if self.wanted:
             self.field_map = target.field_map(stream_name, self.schema)
+            if target.config.get("dry_run"):
+                target.map_counts[stream_name] = MapCounts(self.field_map)
 
     @abc.abstractmethod
     def complete(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> list[Problem]:
@@ -155,6 +158,8 @@ class DeliverySink(Sink, metaclass=abc.ABCMeta):
         key = [] if missing else [record[name] for name in self.key_properties]
         mapped = self.field_map.apply(record)
         problems = mapped.problems + self.complete(mapped, record, key)
+        if (counts := self._target.map_counts.get(self.stream_name)) is not None:
+            counts.count(mapped, problems)
         for note in (*mapped.warnings, *(f"{name} was cut to its greatest length" for name in mapped.cut)):
             self._target.notes[note] += 1
         unique, shared = self.identify(mapped.fields)

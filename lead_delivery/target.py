@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import datetime as dt
 import fnmatch
+import logging
 import queue
 import secrets
 import signal
@@ -20,20 +21,21 @@ from types import FrameType
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-import click
 from singer_sdk.target_base import Target
 
 from api_session.errors import ApiSessionError, SettingsError, StoppedError
-from api_session.plugin import CarefulPlugin
 from api_session.quota import DAY, Quota, Window
 from api_session.session import ApiSession
 from lead_delivery.builtin_maps import BuiltinMaps
+from lead_delivery.check import check_target
+from lead_delivery.command import CommandTarget
 from lead_delivery.errors import InputError, RecordBeforeSchemaError, SignalledError
 from lead_delivery.field_map import ApiFields
 from lead_delivery.ledger import Ledger
-from lead_delivery.map_layers import ANY_STREAM, MapSettings, build_field_map
+from lead_delivery.map_layers import ANY_STREAM, MapSettings, build_field_map, check_setting
+from lead_delivery.map_table import MapCounts
 from lead_delivery.mapping import FieldMap
-from lead_delivery.outcome import Outcome, RejectCode, Status
+from lead_delivery.outcome import Outcome, Status
 from lead_delivery.reader import DeliveryReader
 from lead_delivery.rejects import RejectFiles
 from lead_delivery.replay import ReplayFiles
@@ -46,7 +48,7 @@ FINISH_SECONDS = 30.0
 """A stopped run waits so long for calls that are under way."""
 
 
-class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
+class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     """A target that delivers leads to one API."""
 
     message_reader_class = DeliveryReader
@@ -68,6 +70,8 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         self._schema_lines: dict[str, bytes] = {}
         self._skipped: set[str] = set()
         self.notes: Counter[str] = Counter()
+        self.map_counts: dict[str, MapCounts] = {}
+        self._said: set[str] = set()
         assert isinstance(self.message_reader, DeliveryReader)  # noqa: S101
         self._reader = self.message_reader
         self._reader.events = self.events
@@ -85,8 +89,11 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         """Open the account's way to its API."""
 
     @abc.abstractmethod
-    def check_credentials(self) -> None:
+    def check_credentials(self) -> str | None:
         """Make a harmless call.
+
+        Returns:
+            Whose account it is, where the API tells.
 
         Raises:
             SettingsError: The API does not take the account.
@@ -107,16 +114,48 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
     def builtin_maps(self) -> BuiltinMaps:
         """The target's maps that are shipped as data."""
 
-    def field_map(self, stream: str, schema: dict[str, Any]) -> FieldMap:
+    @property
+    def documented_fields(self) -> ApiFields:
+        """Those that are known without asking the account."""
+        return self.api_fields
+
+    def account_lines(self) -> list[str]:
+        """What `--check` says about this API besides its mapping."""
+        return []
+
+    def held_against_account(self, field_map: FieldMap) -> FieldMap:
+        """The map less what the account lacks.
+
+        Raises:
+            SettingsError: Nobody should be written with this map.
+        """
+        return field_map
+
+    def check_settings(self) -> None:
+        """Hold the settings against each other and the API's pages, without a call.
+
+        Raises:
+            SettingsError: One of them cannot be.
+        """
+        check_setting(self.map_settings, self.documented_fields)
+
+    def field_map(self, stream: str, schema: dict[str, Any], *, log_unmapped: bool = True) -> FieldMap:
         """The map of one stream; says once which properties it leaves behind.
 
         Raises:
-            SettingsError: The setting `field_map` does not fit the stream or the API.
+            SettingsError: The setting `field_map` does not fit the stream, the API or the account.
         """
         field_map = build_field_map(stream, schema, self.api_fields, self.builtin_maps, self.map_settings)
-        if field_map.unmapped:
-            self.logger.info("Stream %s: not mapped and not sent: %s.", stream, ", ".join(field_map.unmapped))
-        return field_map
+        if field_map.unmapped and log_unmapped:
+            names = ", ".join(field_map.unmapped)
+            self.say_once(logging.INFO, f"Stream {stream}: not mapped and not sent: {names}.")
+        return self.held_against_account(field_map)
+
+    def say_once(self, level: int, sentence: str) -> None:
+        """Log what holds for the whole run, however many SCHEMA messages arrive."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.logger.log(level, "%s", sentence)
 
     @property
     def map_settings(self) -> MapSettings:
@@ -270,7 +309,19 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
             )
         return wanted
 
-    # The way of a run
+    # The ways of a run
+
+    def check(self) -> None:
+        """Hold credentials, settings and mapping against the account; see `check.py`."""
+        check_target(self)
+
+    def replayed(self, paths: list[Path], only: str | None) -> Any:
+        """Take rejects as the input, and their files as the place for what is refused again."""
+        if not self.config.get("ledger_path"):
+            self.logger.warning("Without ledger_path nobody knows whether a newer version was accepted meanwhile.")
+        self._replay = True
+        self.rejects = ReplayFiles(paths, only, keep=bool(self.config.get("dry_run")))
+        return iter(self.rejects)
 
     def deliver(self, file_input: IO[str] | None = None) -> None:
         """Read the input to its end and deliver it, and keep the books whatever happens.
@@ -280,6 +331,7 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         """
         problem: Exception | None = None
         try:
+            self.check_settings()
             self.listen(file_input)
         except Exception as error:  # noqa: BLE001  # whatever it is, what is under way is finished and accounted for
             stopped = self._signal is not None and isinstance(error, (StoppedError, SignalledError))
@@ -313,6 +365,9 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         self.report.close_open_records()
         for note, count in sorted(self.notes.items()):
             self.logger.warning("%d records: %s.", count, note)
+        for stream, counts in sorted(self.map_counts.items()):
+            for line in counts.lines():
+                self.logger.info("Dry run, stream %s: %s", stream, line)
         api = self._api_account()
         self.logger.info("%s", self.report.summary(exit_code, api))
         if path := self.config.get("report_path"):
@@ -338,46 +393,3 @@ class DeliveryTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         self._signal = signum
         self.stopping.set()
         self.events.put(signum)
-
-    # Command line
-
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: Any = None,
-        file_input: IO[str] | None = None,
-        replay: bool = False,
-        only: str | None = None,
-        files: tuple[str, ...] = (),
-    ) -> None:
-        """Run the command."""
-        super(Target, cls).invoke(about=about, about_format=about_format)
-        if bool(files) != replay:
-            msg = "--replay takes the reject files to send again: target-... --config C --replay FILE..."
-            raise click.UsageError(msg)
-        target = cls(config=config.config if config else {}, parse_env_config=bool(config and config.parse_env))
-        target.logger.info("%s %s, run %s", cls.name, cls.plugin_version, target.run_id)
-        target.deliver(target.replayed([Path(name) for name in files], only) if replay else file_input)
-
-    def replayed(self, paths: list[Path], only: str | None) -> Any:
-        """Take rejects as the input, and their files as the place for what is refused again."""
-        if not self.config.get("ledger_path"):
-            self.logger.warning("Without ledger_path nobody knows whether a newer version was accepted meanwhile.")
-        self._replay = True
-        self.rejects = ReplayFiles(paths, only, keep=bool(self.config.get("dry_run")))
-        return iter(self.rejects)
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """The SDK's command and the replay of rejects."""
-        command = super().get_singer_command()
-        codes = [code.value for code in RejectCode]
-        command.params += [
-            click.Option(["--replay"], is_flag=True, help="Send recorded rejects again: name their FILES."),
-            click.Option(["--only"], type=click.Choice(codes), help="With --replay: only what has this code."),
-            click.Argument(["files"], nargs=-1, type=click.Path(exists=True, dir_okay=False)),
-        ]
-        return command

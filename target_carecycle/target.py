@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -12,9 +13,18 @@ from api_session.errors import DeniedError
 from api_session.session import ApiSession
 from lead_delivery.builtin_maps import BuiltinMaps, load_builtin_maps
 from lead_delivery.field_map import ApiFields
+from lead_delivery.mapping import FieldMap
 from lead_delivery.settings import delivery_settings
 from lead_delivery.target import DeliveryTarget
 from target_carecycle.lead import lead_fields
+from target_carecycle.preflight import (
+    CUSTOM_FIELDS_PATH,
+    CustomFieldKeys,
+    check_keys,
+    fetch_keys,
+    mapped_keys,
+    what_is_missing,
+)
 from target_carecycle.sink import CareCycleSink
 from target_carecycle.writer import CareCycleWriter
 
@@ -76,6 +86,25 @@ class TargetCareCycle(DeliveryTarget):
         """See the folder `mappings`."""
         return load_builtin_maps("target_carecycle")
 
+    @cached_property
+    def custom_field_keys(self) -> CustomFieldKeys:
+        """The keys of the account's custom fields, read once a run, where a map fills one."""
+        return fetch_keys(self.session)
+
+    def held_against_account(self, field_map: FieldMap) -> FieldMap:
+        """The map, its custom fields known to the account."""
+        if mapped_keys(field_map):
+            check_keys(field_map, self.custom_field_keys)
+        for sentence in what_is_missing(field_map):
+            self.say_once(logging.WARNING, sentence)
+        return field_map
+
+    def account_lines(self) -> list[str]:
+        """What an upload sets going."""
+        return [
+            "An upload can start outreach: leads enter campaigns with a Lead Created entry, and calls and texts follow."
+        ]
+
     def api_session(self) -> ApiSession:
         """Open the account's way to CareCycle; the key goes into the header only."""
         return ApiSession(
@@ -93,10 +122,11 @@ class TargetCareCycle(DeliveryTarget):
             stopping=self.stopping,
         )
 
-    def check_credentials(self) -> None:
+    def check_credentials(self) -> str | None:
         """Ask for one custom field: a key that may upload but not read them is good, too."""
         try:
-            self.session.call("GET", "/v2/custom-fields", params={"page": "1", "limit": "1"})
+            self.session.call("GET", CUSTOM_FIELDS_PATH, params={"page": "1", "limit": "1"})
         except DeniedError as error:
             if error.status != 403:  # noqa: PLR2004
                 raise
+        return None

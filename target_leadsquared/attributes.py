@@ -42,6 +42,7 @@ _CONVERT_BY_TYPE = {
     "select": "choice",
 }
 _WITH_LENGTH = frozenset({"text", "email"})
+_CUSTOM_FIELD_SET = "customobject"
 
 
 def _read_json(path: str) -> dict[str, Any]:
@@ -52,6 +53,11 @@ def _read_json(path: str) -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _shipped_fields() -> dict[str, dict[str, Any]]:
     return cast("dict[str, dict[str, Any]]", _read_json("mappings/lead_fields.json")["fields"])
+
+
+def shipped_names() -> frozenset[str]:
+    """Return the names of the lead fields that LeadSquared ships."""
+    return frozenset(_shipped_fields())
 
 
 @functools.lru_cache(maxsize=8)
@@ -116,11 +122,12 @@ def _account_field(shipped: ApiField, row: Mapping[str, Any], marked: frozenset[
     convert, options = _CONVERT_BY_TYPE.get(kind, shipped.convert), {}
     if convert == "choice":
         choices = [option.get("Value") for option in row.get("Options") or [] if isinstance(option, Mapping)]
-        listed = [str(choice) for choice in choices if choice not in (None, "")]
-        options = {"choices": listed, "other": unlisted}
-        if not listed or _is_set(row.get("AllowMultiple")):
+        offered = [str(choice) for choice in choices if choice not in (None, "")]
+        options = {"choices": offered, "other": "keep"}
+        if not offered or is_set(row.get("AllowMultiple")):
             convert, options = "text", {}
     length = str(row.get("MaxLength") or "")
+    listed = frozenset(options.get("choices", ()))
     fixed = shipped.name in marked or not shipped.clear
     return ApiField(
         shipped.name,
@@ -130,16 +137,32 @@ def _account_field(shipped: ApiField, row: Mapping[str, Any], marked: frozenset[
         cut=not fixed,
         clear=not fixed,
         by_name=shipped.by_name,
+        group=kind == _CUSTOM_FIELD_SET,
+        parts={
+            str(part["SchemaName"]): _account_field(ApiField(str(part["SchemaName"])), part, frozenset(), unlisted)
+            for part in parts_of_set(row)
+        },
+        listed=listed,
+        unlisted=unlisted,
     )
 
 
-def _is_set(flag: Any) -> bool:
+def parts_of_set(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the rows of a custom field set's own fields, where the account's answer lists them."""
+    inside = row.get("CustomObjectMetaData")
+    parts = inside.get("Fields") if isinstance(inside, Mapping) else None
+    listed = parts if isinstance(parts, list) else []
+    return [part for part in listed if isinstance(part, Mapping) and part.get("SchemaName")]
+
+
+def is_set(flag: Any) -> bool:
+    """Tell whether a flag of the metadata is true, in any of its spellings."""
     return str(flag).casefold() in {"true", "1"}
 
 
 def identifiers(account: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Return the fields that the rows of ``LeadsMetaData.Get`` mark as identifying a lead."""
-    return frozenset(str(row["SchemaName"]) for row in account if _is_set(row.get("IsLeadIdentifier")))
+    return frozenset(str(row["SchemaName"]) for row in account if is_set(row.get("IsLeadIdentifier")))
 
 
 def choose_search_by(fields: Mapping[str, Any], setting: str = AUTO, known: Collection[str] = ()) -> str | None:

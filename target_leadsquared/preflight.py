@@ -1,4 +1,4 @@
-"""The mapping held against the account's own lead fields, before the first write.
+"""The mapping held against the account's own lead fields, before the first write. Pure; `account.py` makes the calls.
 
 One unknown attribute makes LeadSquared refuse a whole lead (`api/leadsquared.md` 7), so what the account does not have
 is left out here, or stops the run.
@@ -6,89 +6,224 @@ is left out here, or stops the run.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from api_session.errors import ApiSessionError, DeniedError, SettingsError, UnexpectedAnswerError
-from api_session.session import ApiSession
-from lead_delivery.mapping import FieldMap
-from lead_delivery.schema_paths import nearest
-from target_leadsquared.attributes import AUTO, NONE, PROSPECT_ID, identifiers
+from lead_delivery.mapping import FieldMap, Rule
+from lead_delivery.schema_paths import MISSING, nearest
+from target_leadsquared.attributes import (
+    AUTO,
+    DEFAULT_IDENTIFIERS,
+    NONE,
+    PROSPECT_ID,
+    identifiers,
+    is_set,
+    parts_of_set,
+    shipped_names,
+)
 
-logger = logging.getLogger("target-leadsquared")
+LEAD_TYPE = "LeadType"
 
-METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
-USER_BY_KEY = "/v2/Authentication.svc/UserByAccessKey.Get"
-HOST = re.compile(r"\bapi(?:-[a-z0-9]+)?\.leadsquared\.com\b", re.IGNORECASE)
-OFF, STRICT = "off", "strict"
+_PLACES = frozenset({"postal_code", "timezone", "us_state"})
+_MOMENTS = frozenset({"date", "datetime"})
+_NUMBERS = frozenset({"integer", "number"})
+_NEVER_FITS: Mapping[str, frozenset[str]] = {
+    "number": _MOMENTS | {"boolean", "email", "phone", "timezone", "us_state"},
+    "date": _NUMBERS | _PLACES | {"boolean", "email", "phone"},
+    "datetime": _NUMBERS | _PLACES | {"boolean", "email", "phone"},
+    "email": _NUMBERS | _PLACES | _MOMENTS | {"boolean", "phone"},
+    "phone": _MOMENTS | {"boolean", "email", "timezone", "us_state"},
+    "website": _NUMBERS | _PLACES | _MOMENTS | {"boolean", "phone"},
+    "boolean": _PLACES | _MOMENTS | {"email", "phone"},
+}
+"""By the account's DataType, the converters of which no result is ever such a value."""
 
 
-def fetch_metadata(session: ApiSession) -> list[dict[str, Any]]:
-    """Read the account's lead fields, one call.
+@dataclass(frozen=True)
+class Wishes:
+    """The settings that the account is held against.
 
-    Raises:
-        UnexpectedAnswerError: The answer is no list of fields.
+    Attributes:
+        search_by: The setting.
+        opt_out_fields: The setting.
+        boolean_values: The setting.
     """
-    answer = session.call("GET", METADATA)
-    fields = (
-        [row for row in answer if isinstance(row, dict) and row.get("SchemaName")] if isinstance(answer, list) else []
-    )
-    if not fields:
-        msg = "LeadSquared's list of lead fields (LeadsMetaData.Get) is empty. Try again, or set preflight: off."
-        raise UnexpectedAnswerError(msg)
-    return fields
+
+    search_by: str = AUTO
+    opt_out_fields: Iterable[str] = ()
+    boolean_values: Sequence[str] = ("true", "false")
 
 
-def fit_to_account(field_map: FieldMap, metadata: Sequence[Mapping[str, Any]], search_by: str, mode: str) -> FieldMap:
-    """Leave out what the account does not have.
+@dataclass
+class Findings:
+    """What a mapping and an account make of each other, in sentences without values.
+
+    Attributes:
+        stops: Nobody should be written with this, whatever the mode.
+        problems: They stop a run in `strict`, and are warnings in `warn`.
+        warnings: To be known, and no reason to stop.
+        notes: What follows without anybody's fault.
+        left_out: Fields that are not sent; those inside a custom field set with a dot.
+    """
+
+    stops: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
+
+
+def hold_against_account(field_map: FieldMap, metadata: Sequence[Mapping[str, Any]], wishes: Wishes) -> Findings:
+    """Hold a stream's map and the settings against an account.
 
     Args:
-        field_map: A stream's map.
-        metadata: The rows of ``LeadsMetaData.Get``; empty with `preflight: off`.
-        search_by: The setting.
-        mode: The setting `preflight`.
+        field_map: The stream's map.
+        metadata: The rows of ``LeadsMetaData.Get``; empty with `preflight: off`, where nothing is known.
+        wishes: The settings.
 
     Returns:
-        The map less the fields that would make LeadSquared refuse every lead.
-
-    Raises:
-        SettingsError: With `strict`, for any field that the account lacks; in every mode for an opt-out and for the
-            field to search by, without which nobody should be written.
+        What is to be said and left out.
     """
-    if mode == OFF:
-        return field_map.without(field_map.optional)
-    known = {str(row["SchemaName"]) for row in metadata}
-    if search_by not in {AUTO, NONE, "ProspectId", PROSPECT_ID}:
-        _check_search_by(search_by, known, metadata)
-    lacking = sorted(field_map.fields - known - {PROSPECT_ID})
+    found = Findings()
+    if LEAD_TYPE in field_map.fields:
+        found.warnings.append(
+            f"Stream {field_map.stream} fills {LEAD_TYPE}: LeadSquared lets it change from OT_0 only once for each "
+            "lead, and never back"
+        )
+    if not metadata:
+        found.left_out |= field_map.optional
+        if field_map.optional:
+            found.notes.append(
+                "Not sent with preflight: off, for it is not known whether the account has them: "
+                f"{_named(field_map.optional)}; map them in field_map to send them"
+            )
+        return found
+    rows = {str(row["SchemaName"]): row for row in metadata}
+    _search_field(wishes.search_by, rows, found)
+    _opt_outs(wishes.opt_out_fields, rows, found)
+    _lacking(field_map, rows, found)
+    for rule in field_map.rules:
+        if rule.field in rows:
+            _fit(field_map, rule, rows[rule.field], wishes, found)
+    _identity(field_map, rows, wishes.search_by, found)
+    _mandatory(field_map, rows, found)
+    return found
+
+
+def _search_field(search_by: str, rows: Mapping[str, Mapping[str, Any]], found: Findings) -> None:
+    if search_by in {AUTO, NONE, "ProspectId", PROSPECT_ID}:
+        return
+    if search_by not in rows:
+        found.stops.append(f"search_by: LeadSquared has no lead field {search_by}{nearest(search_by, rows)}")
+    elif search_by not in identifiers(rows.values()):
+        found.problems.append(
+            f"search_by: {search_by} does not identify a lead in this account, so that people may be merged; "
+            f"identifying are {_named(identifiers(rows.values())) or 'none'}"
+        )
+
+
+def _opt_outs(names: Iterable[str], rows: Mapping[str, Any], found: Findings) -> None:
+    for name in sorted(set(names) - rows.keys() - shipped_names()):
+        found.stops.append(f"opt_out_fields: LeadSquared has no lead field {name}{nearest(name, rows)}")
+
+
+def _lacking(field_map: FieldMap, rows: Mapping[str, Any], found: Findings) -> None:
+    spelled = {name.casefold(): name for name in rows}
+    lacking = sorted(field_map.fields - rows.keys() - {PROSPECT_ID})
+    for name in lacking:
+        if name in field_map.optional:
+            continue
+        where = f"field_map.{field_map.stream}.{name}"
+        right = spelled.get(name.casefold())
+        if right is not None:
+            sentence = f"{where}: LeadSquared spells this field '{right}'"
+        else:
+            sentence = f"{where}: LeadSquared has no lead field {name}{nearest(name, rows)}"
+        if name in field_map.opt_outs:
+            found.stops.append(
+                f"{sentence}. It raises an opt-out, so it cannot just be left out: mend it, or take the "
+                "field out with false"
+            )
+        else:
+            found.problems.append(sentence)
     optional = [name for name in lacking if name in field_map.optional]
-    wanted = [name for name in lacking if name not in field_map.optional]
-    for name in wanted:
-        sentence = f"LeadSquared has no lead field {name}{nearest(name, known)}"
-        if mode == STRICT or name in field_map.opt_outs:
-            msg = f"{sentence}. Mend field_map.{field_map.stream}.{name}, or take the field out with false."
-            raise SettingsError(msg)
-        logger.warning("%s: it is left out.", sentence)
     if optional:
-        logger.info("Left out, for this account has no such lead fields: %s.", ", ".join(optional))
-    return field_map.without(lacking)
+        found.notes.append(f"Left out, for this account has no such lead fields: {_named(optional)}")
+    found.left_out |= set(lacking)
 
 
-def _check_search_by(search_by: str, known: set[str], metadata: Sequence[Mapping[str, Any]]) -> None:
-    if search_by not in known:
-        msg = f"search_by: LeadSquared has no lead field {search_by}{nearest(search_by, known)}."
-        raise SettingsError(msg)
-    if search_by not in identifiers(metadata):
-        logger.warning("search_by: %s does not identify a lead in this account: leads may be merged.", search_by)
+def _fit(field_map: FieldMap, rule: Rule, row: Mapping[str, Any], wishes: Wishes, found: Findings) -> None:
+    where = f"field_map.{field_map.stream}.{rule.field}"
+    kind = str(row.get("DataType") or "").casefold()
+    if rule.group:
+        _fit_parts(where, rule, row, found)
+        return
+    if rule.converter.name in _NEVER_FITS.get(kind, ()):
+        found.problems.append(
+            f"{where}: the account's {rule.field} is of type {row['DataType']}, which the converter "
+            f"{rule.converter.name} never makes"
+        )
+    if rule.opt_out and kind == "select" and not _offers(row, wishes.boolean_values[0]):
+        found.stops.append(
+            f"{where}: the account's {rule.field} offers no '{wishes.boolean_values[0]}' (boolean_values), so that it "
+            "could not be raised"
+        )
+    if rule.listed and any(_unlisted(rule, value) for value in (rule.literal, rule.default)):
+        found.problems.append(f"{where}: its fixed value is none that the account offers for {rule.field}")
+    if str(row.get("LockAfterCreate")) == "1":
+        found.warnings.append(f"{rule.field} is locked after a lead's creation: updates of it may be refused")
 
 
-def right_host(error: DeniedError, session: ApiSession, used: str) -> str | None:
-    """The account's own API host, from the refusal's text or from ``UserByAccessKey.Get``, which any host answers."""
-    texts = [str(error.body)]
-    with contextlib.suppress(ApiSessionError):
-        texts.append(str(session.call("GET", USER_BY_KEY)))
-    hosts = {host.lower() for text in texts for host in HOST.findall(text)} - {used.lower()}
-    return min(hosts) if hosts else None
+def _fit_parts(where: str, rule: Rule, row: Mapping[str, Any], found: Findings) -> None:
+    """Hold a custom field set's inner names against the account, where its answer lists them."""
+    known = {str(part["SchemaName"]) for part in parts_of_set(row)}
+    for part in rule.group:
+        if known and part.field not in known:
+            found.problems.append(f"{where}.fields: {rule.field} has no field {part.field}{nearest(part.field, known)}")
+            found.left_out.add(f"{rule.field}.{part.field}")
+
+
+def _identity(field_map: FieldMap, rows: Mapping[str, Mapping[str, Any]], search_by: str, found: Findings) -> None:
+    filled = field_map.fields - found.left_out
+    if search_by not in {AUTO, NONE}:
+        name = PROSPECT_ID if search_by == "ProspectId" else search_by
+        if name not in filled:
+            found.problems.append(
+                f"Stream {field_map.stream}: nothing fills {name}, by which leads are found (search_by)"
+            )
+        return
+    identifying = identifiers(rows.values()) or frozenset(DEFAULT_IDENTIFIERS)
+    if not filled & (identifying | {PROSPECT_ID}):
+        found.problems.append(
+            f"Stream {field_map.stream}: nothing fills a field that identifies a lead ({_named(identifying)}), so that "
+            "all its records are rejected"
+        )
+
+
+def _mandatory(field_map: FieldMap, rows: Mapping[str, Mapping[str, Any]], found: Findings) -> None:
+    missing = [
+        name
+        for name, row in rows.items()
+        if is_set(row.get("IsMandatory"))
+        and row.get("DefaultValue") in (None, "")
+        and not is_set(row.get("IsReadOnly"))
+        and name not in field_map.fields - found.left_out
+    ]
+    if missing:
+        found.problems.append(
+            f"Stream {field_map.stream}: the account demands {_named(missing)} of new leads, and nothing fills "
+            f"{'it' if len(missing) == 1 else 'them'}: new leads may be refused"
+        )
+
+
+def _offers(row: Mapping[str, Any], value: str) -> bool:
+    return any(isinstance(option, Mapping) and option.get("Value") == value for option in row.get("Options") or [])
+
+
+def _unlisted(rule: Rule, value: Any) -> bool:
+    return value is not MISSING and isinstance(value, str) and value not in rule.listed
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 
-from api_session.errors import DeniedError, SettingsError
+from api_session.errors import SettingsError
 from api_session.session import ApiSession
 from lead_delivery.builtin_maps import BuiltinMaps, load_builtin_maps
 from lead_delivery.field_map import ApiFields
 from lead_delivery.mapping import FieldMap
+from lead_delivery.schema_paths import sentence
 from lead_delivery.settings import delivery_settings
 from lead_delivery.target import DeliveryTarget
-from target_leadsquared.attributes import identifiers, lead_fields
-from target_leadsquared.preflight import USER_BY_KEY, fetch_metadata, fit_to_account, right_host
+from target_leadsquared.account import UNAUTHORIZED, ask_whose_keys, fetch_metadata
+from target_leadsquared.attributes import AUTO, NONE, identifiers, lead_fields
+from target_leadsquared.preflight import Wishes, hold_against_account
 from target_leadsquared.sink import LeadSquaredSink
 from target_leadsquared.writer import LEADS_A_CALL, LeadSquaredWriter, WriteSettings
 
 OPT_OUTS = ("DoNotCall", "DoNotSMS", "DoNotEmail")
-UNAUTHORIZED = 401
+OFF, STRICT = "off", "strict"
 
 
 class TargetLeadSquared(DeliveryTarget):
@@ -139,36 +142,35 @@ class TargetLeadSquared(DeliveryTarget):
     @cached_property
     def write_settings(self) -> WriteSettings:
         """How leads are written."""
-        values = self.config["boolean_values"]
-        if len(values) != 2 or values[0] == values[1]:  # noqa: PLR2004
-            msg = "boolean_values must be two different texts: the one for true, the one for false."
-            raise SettingsError(msg)
         return WriteSettings(
             write_mode=self.config["write_mode"],
             search_by=self.config["search_by"],
             identifiers=identifiers(self.metadata),
             post_updated_lead=self.config["post_updated_lead"],
-            boolean_values=values,
+            boolean_values=self.config["boolean_values"],
         )
 
     @cached_property
     def metadata(self) -> list[dict[str, Any]]:
         """The account's lead fields, read once a run; empty with `preflight: off`."""
-        if self.config["preflight"] == "off":
-            return []
-        try:
-            return fetch_metadata(self.session)
-        except DeniedError as error:
-            raise self._explained(error) from error
+        return [] if self.config["preflight"] == OFF else fetch_metadata(self.session)
 
     @cached_property
     def api_fields(self) -> ApiFields:
         """What is known of the lead fields."""
+        return self._lead_fields(self.metadata)
+
+    @property
+    def documented_fields(self) -> ApiFields:
+        """The lead fields that LeadSquared ships."""
+        return self._lead_fields([])
+
+    def _lead_fields(self, account: list[dict[str, Any]]) -> ApiFields:
         return lead_fields(
             phone_format=self.config["phone_format"],
             default_country=self.config["default_country"],
-            account=self.metadata,
-            unlisted="reject" if self.config["preflight"] == "strict" else "keep",
+            account=account,
+            unlisted="reject" if self.config["preflight"] == STRICT else "keep",
         )
 
     @cached_property
@@ -176,11 +178,44 @@ class TargetLeadSquared(DeliveryTarget):
         """See the folder `mappings`."""
         return load_builtin_maps("target_leadsquared")
 
-    def field_map(self, stream: str, schema: dict[str, Any]) -> FieldMap:
-        """The map of one stream, fitted to the account."""
-        return fit_to_account(
-            super().field_map(stream, schema), self.metadata, self.write_settings.search_by, self.config["preflight"]
-        )
+    def check_settings(self) -> None:
+        """Hold the settings against each other; see the base class."""
+        values = self.config["boolean_values"]
+        if len(values) != 2 or values[0] == values[1]:  # noqa: PLR2004
+            msg = "boolean_values must be two different texts: the one for true, the one for false."
+            raise SettingsError(msg)
+        super().check_settings()
+
+    def held_against_account(self, field_map: FieldMap) -> FieldMap:
+        """The map less what the account lacks; what `preflight` makes of the rest."""
+        wishes = Wishes(self.config["search_by"], self.config["opt_out_fields"], self.config["boolean_values"])
+        found = hold_against_account(field_map, self.metadata, wishes)
+        stops = found.stops + (found.problems if self.config["preflight"] == STRICT else [])
+        if stops:
+            raise SettingsError(" ".join(map(sentence, stops)))
+        for text in (*found.warnings, *found.problems):
+            self.say_once(logging.WARNING, sentence(text))
+        for text in found.notes:
+            self.say_once(logging.INFO, sentence(text))
+        if taken := sorted(found.left_out - field_map.optional):
+            self.say_once(logging.WARNING, f"Stream {field_map.stream}: not sent, see above: {', '.join(taken)}.")
+        return field_map.without(found.left_out)
+
+    def account_lines(self) -> list[str]:
+        """How leads are written and found."""
+        search_by = self.config["search_by"]
+        if search_by == AUTO:
+            search_by = "auto: the first of mx_CareCycle_Id (where it identifies), EmailAddress, Phone, Mobile"
+        elif search_by == NONE:
+            search_by = "none: by LeadSquared's own rule"
+        lines = [
+            f"Writing (write_mode): {self.config['write_mode']}; leads are found by (search_by): {search_by}",
+            f"Preflight: {self.config['preflight']}",
+        ]
+        if self.metadata:
+            known = ", ".join(sorted(self.write_settings.identifiers)) or "none"
+            lines[1] += f"; the account has {len(self.metadata)} lead fields, identifying are {known}"
+        return lines
 
     def api_session(self) -> ApiSession:
         """Open the account's way to LeadSquared."""
@@ -203,12 +238,9 @@ class TargetLeadSquared(DeliveryTarget):
             stopping=self.stopping,
         )
 
-    def check_credentials(self) -> None:
+    def check_credentials(self) -> str | None:
         """Ask LeadSquared whose keys these are."""
-        try:
-            self.session.call("GET", USER_BY_KEY)
-        except DeniedError as error:
-            raise self._explained(error) from error
+        return ask_whose_keys(self.session)
 
     @property
     def _batch_size(self) -> int:
@@ -218,8 +250,3 @@ class TargetLeadSquared(DeliveryTarget):
             msg = f"batch_size_rows must be at most {most} with write_mode {self.config['write_mode']}."
             raise SettingsError(msg)
         return int(size)
-
-    def _explained(self, error: DeniedError) -> SettingsError:
-        """A refusal with the account's right host, where LeadSquared tells it."""
-        host = right_host(error, self.session, urlsplit(self.base_url).netloc) if error.status == UNAUTHORIZED else None
-        return SettingsError(f"LeadSquared knows these keys on another host: set api_url to {host}.") if host else error

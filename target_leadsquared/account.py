@@ -1,0 +1,84 @@
+"""What LeadSquared tells about the account: whose keys these are, on which host, and its lead fields."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from api_session.errors import ApiSessionError, DeniedError, SettingsError, UnexpectedAnswerError
+from api_session.session import ApiSession
+
+METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
+USER_BY_KEY = "/v2/Authentication.svc/UserByAccessKey.Get"
+HOST = re.compile(r"\bapi(?:-[a-z0-9]+)?\.leadsquared\.com\b", re.IGNORECASE)
+UNAUTHORIZED, FORBIDDEN = 401, 403
+
+
+def fetch_metadata(session: ApiSession) -> list[dict[str, Any]]:
+    """Read the account's lead fields, one call.
+
+    Raises:
+        SettingsError: The keys do not open this host, or may not read the fields.
+        UnexpectedAnswerError: The answer is no list of fields.
+    """
+    try:
+        answer = session.call("GET", METADATA)
+    except DeniedError as error:
+        if error.status == FORBIDDEN:
+            msg = (
+                "The keys' user may not read the account's lead fields (LeadsMetaData.Get): use an administrator's "
+                "keys, or set preflight: off to write without holding the mapping against them."
+            )
+            raise SettingsError(msg) from error
+        raise explained(error, session) from error
+    fields = (
+        [row for row in answer if isinstance(row, dict) and row.get("SchemaName")] if isinstance(answer, list) else []
+    )
+    if not fields:
+        msg = "LeadSquared's list of lead fields (LeadsMetaData.Get) is empty. Try again, or set preflight: off."
+        raise UnexpectedAnswerError(msg)
+    return fields
+
+
+def ask_whose_keys(session: ApiSession) -> str | None:
+    """Check the keys with a harmless call.
+
+    Returns:
+        The name of the account's organisation, where LeadSquared tells it.
+
+    Raises:
+        SettingsError: The keys are not known, or belong to another host, which the sentence names.
+    """
+    try:
+        answer = session.call("GET", USER_BY_KEY)
+    except DeniedError as error:
+        raise explained(error, session) from error
+    used = urlsplit(session.base_url).netloc.lower()
+    # any of the vendor's hosts answers this call, the wrong one too
+    right = _hosts(answer) - {used}
+    if HOST.fullmatch(used) and right and used not in _hosts(answer):
+        raise _other_host(min(right))
+    name = answer.get("OrgDisplayName") if isinstance(answer, dict) else None
+    return name if isinstance(name, str) and name else None
+
+
+def explained(error: DeniedError, session: ApiSession) -> SettingsError:
+    """A refusal with the account's right host, where LeadSquared tells it in the refusal or to `USER_BY_KEY`."""
+    if error.status != UNAUTHORIZED:
+        return error
+    hosts = _hosts(error.body)
+    if not hosts:
+        with contextlib.suppress(ApiSessionError):
+            hosts = _hosts(session.call("GET", USER_BY_KEY))
+    hosts -= {urlsplit(session.base_url).netloc.lower()}
+    return _other_host(min(hosts)) if hosts else error
+
+
+def _hosts(answer: Any) -> set[str]:
+    return {host.lower() for host in HOST.findall(str(answer))}
+
+
+def _other_host(host: str) -> SettingsError:
+    return SettingsError(f"LeadSquared knows these keys on another host: set api_url to {host}.")
