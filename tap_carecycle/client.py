@@ -91,7 +91,7 @@ class CustomersApi:
                 raise
             # Some servers have no page behind the end: how long is the list by now?
             start = Request(1, request.size, request.sort, request.ascending, request.around)
-            return Page([], min(self.fetch(start, query).total, request.start))
+            return Page.of([], min(self.fetch(start, query).total, request.start))
         page = read_page(body, request)
         for row in page.rows:
             if (name := ignored_filter(query, row.data)) is not None:
@@ -130,17 +130,14 @@ def read_page(body: Any, request: Request) -> Page:
         )
         raise SettingsError(msg)
     items = body.get("items")
-    items = [] if items is None else items
+    if items is None and request.start >= total:
+        items = []
     if not isinstance(items, list):
-        msg = "CareCycle's answer is no list of customers (items is no list): check api_url."
+        msg = f"CareCycle's page {request.page} of the customers holds no list of items: nothing is lost, run again."
         raise UnexpectedAnswerError(msg)
-    if not items and request.start < total:
-        msg = (
-            f"CareCycle's page {request.page} holds no customers although the list has {total}: "
-            "nothing is lost, run again."
-        )
-        raise UnexpectedAnswerError(msg)
-    return Page([_row(item, request.page) for item in items], total)
+    following = body.get("nextPage")
+    has_next = isinstance(following, int) and following > request.page
+    return Page.of((_row(item, request.page) for item in items), total, has_next=has_next)
 
 
 def _row(item: Any, page: int) -> Row:

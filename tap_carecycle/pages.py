@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 NEWEST_OF_ALL = "~"
@@ -49,13 +50,27 @@ class Request:
         return (self.page - 1) * self.size
 
 
-@dataclass
+@dataclass(frozen=True)
 class Page:
-    """An answer: rows in the order asked for, and how many rows the whole list had at that moment."""
+    """An answer.
+
+    Attributes:
+        rows: In the order asked for, each id once.
+        total: How many rows the whole list had at that moment.
+        received: How many rows came, repeated ones included.
+        has_next: Whether the API names a page behind this one.
+    """
 
     rows: list[Row]
     total: int
-    extra: dict[str, Any] = field(default_factory=dict)
+    received: int
+    has_next: bool
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], total: int, *, has_next: bool = False) -> Page:
+        """Make a page of rows as they came."""
+        received = list(rows)
+        return cls(list({row.id: row for row in received}.values()), total, len(received), has_next)
 
 
 class Reader(Protocol):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tap_carecycle import landing
@@ -23,6 +23,8 @@ from tap_carecycle.slices import NEWEST, OLDEST, Direction, Slice, direction
 SMALLEST_REACH = 20
 """Rows that one page must hold at least where a seam is read again, however small `page_size` is."""
 ATTEMPTS = 4
+USUAL_SIZE = 50
+"""Rows a page where the API does not know the parameter by our name."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Batch:
     unread: int
     total: int
     position: Position | None
+
+
+class ContradictionError(Exception):
+    """The number of customers is not what the pages say."""
 
 
 class OrderIgnoredError(Exception):
@@ -93,6 +99,8 @@ class Scan:
         self._resume = resume
         self._narrows = narrows
         self._ascending = True
+        self._proven_ascending = False
+        self._one_page: tuple[int, str, str] | None = None
         self._resizable = True
         self._margin = 0 if grows_at_end else 1
         self._total = 0
@@ -114,13 +122,13 @@ class Scan:
             while self._coverage.edge != OLDEST:
                 try:
                     yield from self._go_down()
+                    yield from self._settle_doubts()
                 except OrderIgnoredError:
                     self._ascending = False
-                    self.notes.append("sortOrder")
+                    self._note("sortOrder")
                     self._coverage.start_again(self._restart.unread, self._restart.edge)
-                yield from self._settle_doubts()
         except NoOrderError:
-            self.notes.append("sortBy")
+            self._note("sortBy")
             yield from self._read_without_order()
         self.unproven = max(self.unproven, self._coverage.holes(self._expected))
 
@@ -134,25 +142,29 @@ class Scan:
         coverage = self._coverage
         request = Request(1, self._size, ascending=coverage.grows_at_end)
         page = self._call(request)
-        unique = {row.id: row for row in page.rows}
-        if unique and min(self._size, page.total) not in {len(page.rows), len(unique)}:
-            self._size = self._reach = len(unique)
-            self.notes.append("limit")
+        if page.rows and min(self._size, page.total) not in {page.received, len(page.rows)}:
+            self._size = self._reach = page.received
+            self._resizable = page.received != USUAL_SIZE
+            self._note("limit")
         order = direction(page.rows)
         if order is Direction.NONE or (order is Direction.ASCENDING and not request.ascending):
             raise NoOrderError
         if order is Direction.DESCENDING and request.ascending:
             self._ascending = False
-            self.notes.append("sortOrder")
+            self._note("sortOrder")
         self._total = page.total
         self._plan_cost(page.total)
         self._restart = Position(page.total, NEWEST)
         coverage.begin(page.total, NEWEST)
-        if request.ascending and self._ascending and page.total > len(unique):
-            self._oldest = list(unique.values())
+        if request.ascending and self._ascending:
+            self._goes_up(request, page)
+        if request.ascending and self._ascending and page.total > len(page.rows):
+            self._oldest = page.rows
             return
         stretch = Slice.of(Request(1, self._size, ascending=self._ascending and request.ascending), page)
         yield self._batch(coverage.take(stretch, adjoins=True, alone=True, lone=True))
+        if stretch.rows:
+            self._one_page = (stretch.start, stretch.low, stretch.high)
         self._restart = Position(coverage.unread, coverage.edge)
 
     def _take_up(self, resume: Position) -> None:
@@ -185,11 +197,24 @@ class Scan:
                 yield self._batch(coverage.take(stretch, adjoins=adjoins, alone=alone, lone=alone and not window))
                 if is_first and page.total == before and stretch.at_end and stretch.high <= coverage.settled:
                     coverage.steady = coverage.counting
+                if (
+                    is_first
+                    and request.ascending
+                    and stretch.at_end
+                    and page.has_next
+                    and page.received >= request.size
+                ):
+                    self._look_behind_the_end(request)
             if not self._ascending or stretch is None:
                 planned = coverage.unread
             yield from self._spare_oldest()
             # A group that goes on below may still be proven by the count at its end.
             stop = stop or coverage.edge == OLDEST or (bool(coverage.doubts) and coverage.missing() != 0)
+
+    def _look_behind_the_end(self, last: Request) -> None:
+        """The number of customers and the number of the next page contradict each other: see which is right."""
+        if self._call(replace(last, page=last.page + 1)).rows:
+            raise ContradictionError
 
     def _spare_oldest(self) -> Iterator[Batch]:
         """The oldest page was read first: give it now where nothing moved, else read it again in its turn."""
@@ -233,20 +258,34 @@ class Scan:
         order = direction(page.rows)
         if order is Direction.NONE or (order is Direction.ASCENDING and not request.ascending):
             raise NoOrderError
-        if order is Direction.DESCENDING and request.ascending:
+        if request.ascending and (order is Direction.DESCENDING or self._goes_up(request, page)):
             if self._resume is not None:
                 self._total = page.total
             raise OrderIgnoredError
         self._total = page.total
-        unique = len({row.id for row in page.rows})
-        if unique > request.size or max(unique, len(page.rows)) < min(request.size, page.total - request.start):
+        if len(page.rows) > request.size or page.received < min(request.size, page.total - request.start):
+            if request.size == self._size and not page.rows:
+                raise ContradictionError
             self._resizable = False
-            self._margin = 0
-            self.notes.append("limit")
+            self._note("limit")
             return None
         if not page.rows and not request.ascending and page.total:
             return None  # the list has become too short for this page: ask again from where it ends now
         return Slice.of(request, page)
+
+    def _goes_up(self, request: Request, page: Page) -> bool:
+        """Whether pages read downwards become newer, as they do where the direction is ignored.
+
+        Rows of one moment have no direction of their own; then two pages tell it.
+        """
+        if self._proven_ascending or not page.rows:
+            return False
+        low, high = page.rows[0].created, page.rows[-1].created
+        place, known_low, known_high = self._one_page or (request.start, low, high)
+        self._one_page = (request.start, low, high)
+        below = request.start < place
+        self._proven_ascending = low < high or (high < known_low if below else low > known_high)
+        return below and low > known_low and not self._proven_ascending
 
     def _settle_doubts(self) -> Iterator[Batch]:
         """Read each doubtful seam once more."""
@@ -324,6 +363,10 @@ class Scan:
         pages = math.ceil(1.05 * (reading.total - reading.read) / self._reach) + 1
         unread = max(0, self._coverage.unread - int(0.8 * share * reading.total))
         return self._read + pages + math.ceil(unread / self._size) <= self._limit
+
+    def _note(self, name: str) -> None:
+        if name not in self.notes:
+            self.notes.append(name)
 
     def _send(self, request: Request) -> Any:
         self._read += 1

@@ -52,11 +52,10 @@ class Slice:
     @classmethod
     def of(cls, request: Request, page: Page) -> Slice:
         """Place an answer in the list."""
-        unique = list({row.id: row for row in page.rows}.values())
-        count = min(len(page.rows), request.size)
+        count = min(page.received, request.size)
         if request.ascending:
-            return cls(unique, min(request.start, page.total), page.total)
-        return cls(unique[::-1], max(0, page.total - request.start - count), page.total)
+            return cls(page.rows, min(request.start, page.total), page.total)
+        return cls(page.rows[::-1], max(0, page.total - request.start - count), page.total)
 
     @property
     def end(self) -> int:

@@ -15,11 +15,11 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from singer_sdk.singerlib import RecordMessage
 from singer_sdk.singerlib.catalog import Catalog, MetadataMapping
 
-from api_session.errors import SettingsError
+from api_session.errors import SettingsError, UnexpectedAnswerError
 from tap_carecycle import checkpoint
 from tap_carecycle.filters import CREATION_DATES, may_be_entered, query_of
 from tap_carecycle.progress import Progress
-from tap_carecycle.scan import Batch, Scan
+from tap_carecycle.scan import Batch, ContradictionError, Scan
 from tap_carecycle.shape import Shape
 from tap_carecycle.timestamps import moment_text, shifted, utc_text
 
@@ -188,7 +188,7 @@ class CustomersStream(CareCycleStream):
         )
         progress = Progress(self.logger, self.config["page_size"], self._tap.api.quota.calls_a_minute)
         threshold = self._threshold(scope.bookmark)
-        for batch in scan.batches():
+        for batch in _explained(scan.batches()):
             emitted = 0
             for stream in (self, *children):
                 stream.extracted_at = datetime.now(timezone.utc)
@@ -220,13 +220,13 @@ class CustomersStream(CareCycleStream):
                     stream.name,
                     ", ".join(sorted(stream.shape.misfits)),
                 )
-        if scan.unproven:
+        if scan.unproven and "sortBy" not in scan.notes:
             self.logger.warning(
                 "Customers moved so much while they were read that up to %d of them are unproven: the bookmark stays "
                 "where it was, so that the next run reads them again.",
                 scan.unproven,
             )
-        elif self.is_incremental and newest is not None:
+        if not scan.unproven and self.is_incremental and newest is not None:
             # The SDK makes these the bookmark when the stream ends, capped by the signpost.
             state["progress_markers"] = {"replication_key": self.replication_key, "replication_key_value": newest}
             state[checkpoint.FILTERS] = checkpoint.digest(self._filters())
@@ -294,3 +294,15 @@ class CustomersStream(CareCycleStream):
 
     def _increment_stream_state(self, latest_record: Any, *, context: Any = None) -> None:
         """Spare the SDK's running bookmark: it is only known when the scan is proven complete."""
+
+
+def _explained(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Turn what the scan cannot go on from into a sentence."""
+    try:
+        yield from batches
+    except ContradictionError:
+        msg = (
+            "CareCycle's itemsTotal does not agree with its pages: nobody can tell when all customers are read. "
+            "Nothing is lost, run again; if it stays so, ask CareCycle."
+        )
+        raise UnexpectedAnswerError(msg) from None

@@ -140,16 +140,15 @@ class MovingList:
         else:
             people.sort(key=lambda p: self.order[p.id], reverse=not request.ascending)
         size = 50 if "fixed" in self.quirks else request.size
-        if "fixed" in self.quirks:
-            size = self.largest // 2
         if "unsorted" not in self.quirks:
             ascending = request.ascending and "descending" not in self.quirks
             by_caller = request.sort == "callerId"
             people.sort(key=lambda p: p.caller if by_caller else p.created, reverse=not ascending)
         assert request.size <= self.largest
         start = (request.page - 1) * size
+        has_next = start + size < len(people)
         rows = [Row(p.id, p.created, p.caller, {"id": p.id}) for p in people[start : start + size]]
-        return Page(rows, len(people))
+        return Page.of(rows, len(people), has_next=has_next)
 
     def send(self, request: Request) -> list[Page]:
         ticket: list[Page] = []
