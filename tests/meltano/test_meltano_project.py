@@ -119,19 +119,18 @@ def test_keys_with_dollars_arrive_intact(project: Project, way: str) -> None:
 
 KINDS = {
     "search_by": ("Phone", "Phone"),
-    "batch_size_rows": ("7", 7),
+    "batch_size_rows": ("20", 20),
     "request_timeout": ("2.5", "2.5"),
     "resend": ("true", True),
     "on_conflict": ("leave_out", "leave_out"),
     "streams": ('["customers"]', ["customers"]),
-    "rate_limit": ('{"calls": 9, "seconds": 2.5}', {"calls": 9, "seconds": 2.5}),
+    "rate_limit": ('{"calls": 24, "seconds": 2.5}', {"calls": 24, "seconds": 2.5}),
 }
 
 
 @pytest.mark.parametrize("way", ["dotenv", "shell", "meltano.yml"])
 def test_a_setting_of_each_kind_arrives_from(project: Project, way: str) -> None:
     variables = {f"TARGET_LEADSQUARED_{name.upper()}": text for name, (text, _) in KINDS.items()}
-    variables |= {"TAP_CARECYCLE_START_DATE": "2026-01-02"}
     if way == "dotenv":
         project.dotenv(**variables)
     elif way == "meltano.yml":
@@ -145,5 +144,6 @@ def test_a_setting_of_each_kind_arrives_from(project: Project, way: str) -> None
     env = variables if way == "shell" else {}
     target = project.config("target-leadsquared", SANDBOX, env=env)
     assert {name: target[name] for name in KINDS} == {name: value for name, (_, value) in KINDS.items()}
-    assert project.config("tap-carecycle", SANDBOX, env=env)["start_date"].startswith("2026-01-02")
-    project.meltano(SANDBOX, *JOB, env=env)
+    if way == "meltano.yml":
+        assert project.config("tap-carecycle", SANDBOX)["start_date"].startswith("2026-01-02")
+        project.meltano(SANDBOX, *JOB)
