@@ -68,7 +68,25 @@ def _typed(text: str, definition: Mapping[str, Any], variable: str) -> Any:
         wanted = _wanted({**definition, "type": sorted(types - {"null"})})
         msg = f"{variable} (environment) must be {wanted}."
         raise SettingsError(msg) from None
-    return value
+    return _nested(value) if isinstance(value, dict) else value
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """Undo what Meltano makes of objects in its plugins' environment: ``{"people.Phone": "tel"}``.
+
+    A name with dots stands for objects within objects only where its value is no object, so that what a person wrote
+    is left alone.
+    """
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        path = name.split(".") if not isinstance(value, dict) else [name]
+        inside = nested
+        for part in path[:-1]:
+            inside = inside.setdefault(part, {})
+            if not isinstance(inside, dict):  # "a" and "a.b" at once: no flattened object
+                return flat
+        inside[path[-1]] = value
+    return nested
 
 
 def describe_problem(error: ValidationError) -> str:
