@@ -36,6 +36,7 @@ class ApiField:
         group: Whether it holds named fields (`fields` in a map) instead of a value.
         group_limit: How many of them at most.
         parts: Those of them that the account lists.
+        part_defaults: For a converter's name the options that hold inside the group, before `ApiFields.defaults`.
         listed: The only texts that the account offers here; empty where any will do.
         unlisted: What becomes of another text: ``keep`` (sent, with a note) or ``reject``.
     """
@@ -50,6 +51,7 @@ class ApiField:
     group: bool = False
     group_limit: int | None = None
     parts: Mapping[str, ApiField] = field(default_factory=dict)
+    part_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
     unlisted: str = "keep"
 

@@ -203,12 +203,17 @@ class _Compiler:
         )
 
     def _group(self, target: ApiField, source: Source) -> Rule | None:
+        defaults = {**self.api.defaults, **target.part_defaults}
+        inside = dataclasses.replace(self, api=dataclasses.replace(self.api, defaults=defaults))
         inner = []
         for name, part in sorted((source.fields or {}).items()):
             if not part.leave_out:
                 with_null = dataclasses.replace(part, on_null=part.on_null or source.on_null)
-                inner.append(self.rule(target.parts.get(name) or ApiField(name), with_null))
+                inner.append(inside.rule(target.parts.get(name) or ApiField(name), with_null))
         rules = tuple(rule for rule in inner if rule is not None)
+        if target.group_limit is not None and len(rules) > target.group_limit:
+            message = f"{source.where} takes at most {target.group_limit} fields, those of `*` included"
+            raise SettingsError(message)
         return Rule(target.name, "fields", CONVERTERS["auto"], {}, group=rules) if rules else None
 
     def _found(self, source: Source) -> list[tuple[Path, Any]]:

@@ -22,6 +22,8 @@ PLACES = ("postalCode", "timezone")
 """One of the two must be there: the law on calling hours (TCPA) needs the lead's time zone."""
 
 _DATE = "%m-%d-%Y"
+_CUSTOM_DEFAULTS = {"date": {"output": "%Y-%m-%d"}, "datetime": {"output": "%Y-%m-%dT%H:%M:%SZ"}}
+"""The month comes first in dateOfBirth alone; everywhere else the API writes dates in ISO form."""
 _CODES = {
     "required": RejectCode.REQUIRED_MISSING,
     "maxLength": RejectCode.TOO_LONG,
@@ -89,6 +91,7 @@ def _field(name: str, rules: Mapping[str, Any]) -> ApiField:
         by_name=not group,
         group=group,
         group_limit=rules.get("maxItems"),
+        part_defaults=_CUSTOM_DEFAULTS if group else {},
     )
 
 

@@ -327,4 +327,15 @@ def _is_set_of(attribute: Attribute) -> bool:
 
 def check_body(body: Any, write_mode: str = "upsert") -> bool:
     """Tell whether a call's whole body is what its schema says: the number of leads included."""
-    return bool(_validator(CALLS[write_mode], one_lead=False).is_valid(body))
+    whole = _validator(CALLS[write_mode], one_lead=False)
+    leads = [body] if write_mode == "upsert_single" else body
+    most = cast("dict[str, Any]", whole.schema).get("maxItems", 1) if leads is body else 1
+    if isinstance(leads, list) and 0 < len(leads) <= most and all(_is_array(lead) for lead in leads):
+        search = write_mode != "create"
+        if all(_plainly_fits(lead, search=search) for lead in leads):
+            return True
+    return bool(whole.is_valid(body))
+
+
+def _is_array(lead: Any) -> bool:
+    return isinstance(lead, list) and all(isinstance(pair, dict) for pair in lead)

@@ -19,6 +19,7 @@ from target_leadsquared.attributes import (
     DEFAULT_IDENTIFIERS,
     SEARCH_BY,
     build_attributes,
+    check_body,
     choose_search_by,
     opt_out_attributes,
 )
@@ -37,6 +38,7 @@ BY_PHONE = f"{SERVICE}/RetrieveLeadByPhoneNumber"
 UPSERT, CREATE, SINGLE = "upsert", "create", "upsert_single"
 LEADS_A_CALL = {UPSERT: 25, CREATE: 50, SINGLE: 1}
 IDS_A_CALL = 1000
+BAD_REQUEST = 400
 MOST_REPEATS = 10
 TELLING = ("EmailAddress", "FirstName", "LastName")
 """Tell a lead from another one that has the same phone: its spouse's."""
@@ -160,6 +162,7 @@ class LeadSquaredWriter(BatchWriter):
         return {str(row.get("ProspectID")).lower(): row for row in rows or [] if isinstance(row, dict)}
 
     def _rows(self, path: str, bodies: list[Any], repeat: Repeat) -> list[Outcome]:
+        _hold_against_schema(bodies, CREATE if path == BULK_CREATE else UPSERT)
         outcomes: dict[int, Outcome] = {}
         left = list(range(len(bodies)))
         for _ in range(MOST_REPEATS):
@@ -175,6 +178,7 @@ class LeadSquaredWriter(BatchWriter):
         raise TransientError(msg)
 
     def _upsert_one(self, body: Any) -> Outcome:
+        _hold_against_schema(body, SINGLE)
         params = {"postUpdatedLead": "true" if self._settings.post_updated_lead else "false"}
         return read_single(self._session.call("POST", UPSERT_ONE, params=params, json=body))
 
@@ -215,6 +219,12 @@ class LeadSquaredWriter(BatchWriter):
                 if isinstance(lead, dict) and lead.get("ProspectID"):
                     return _found(lead, values, sent_at)
         return None
+
+
+def _hold_against_schema(body: Any, write_mode: str) -> None:
+    """Refuse what breaks the call's schema as LeadSquared would, before it costs a call."""
+    if not check_body(body, write_mode):
+        raise RefusedError(status=BAD_REQUEST, code="the call's schema")
 
 
 def _found(lead: dict[str, Any], values: dict[str, Any], sent_at: dt.datetime) -> Outcome:
