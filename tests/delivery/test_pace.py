@@ -1,6 +1,6 @@
 """The quota: kept by several processes together, full whatever the latency, and lowered by a refusal that names less.
 
-Mutants that this catches: a limit counted a process, a retry that ignores `retryAfter`, a refusal under 403 or 200 that is
+Mutants that this catches: a limit counted a process, a retry that ignores `retryAfter`, a refusal under 403 or 200
 taken for final (a lost lead) or for success, a refusal not believed, a quota left unused while answers are slow.
 """
 
