@@ -20,7 +20,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -52,9 +52,43 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
+class Stop:
+    """Turns Ctrl-C and the signals that end a process into SystemExit, and can put that off.
+
+    Between the start of a child and the moment its handle is held, an exception would leave the child behind.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._later = False
+
+    def __call__(self, number: int, _frame: object) -> None:
+        """Handle a signal."""
+        self._number = number
+        if not self._later:
+            raise SystemExit(128 + number)
+
+    @contextlib.contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Put it off to the end of the block.
+
+        Raises:
+            SystemExit: The demo was stopped meanwhile, or before.
+        """
+        self._later = True
+        try:
+            yield
+        finally:
+            self._later = False
+        if self._number is not None:
+            raise SystemExit(128 + self._number)
+
+
+STOP = Stop()
+
+
 def end(process: subprocess.Popen[Any]) -> None:
-    """Stop a process and all that it started; a second Ctrl-C does not come between."""
-    asked = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Stop a process and all that it started."""
     for number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -63,18 +97,20 @@ def end(process: subprocess.Popen[Any]) -> None:
             break
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    for number, handler in asked.items():
-        signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """Run a command in a process group of its own, which ends with the block."""
-    process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, **options)
+    process = None
     try:
+        with STOP.put_off():
+            process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, **options)
         yield process
     finally:
-        end(process)
+        if process is not None:
+            with STOP.put_off():
+                end(process)
 
 
 class Sandbox:
@@ -143,6 +179,7 @@ class Project:
             "UV_CACHE_DIR": cache.stdout.strip(),
             "NO_PROXY": ",".join(filter(None, ["127.0.0.1", os.environ.get("NO_PROXY")])),
             "NO_COLOR": "1",
+            "TMPDIR": str(self.folder),
             "MELTANO_ENVIRONMENT": "sandbox",
             "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
             "TARGET_LEADSQUARED_REPORT_PATH": str(self.report),
@@ -260,10 +297,6 @@ def demo(customers: int, folder: Path) -> None:
         say(f"The second run sent those {UPDATED + INSERTED} and nobody else.")
 
 
-def _stop(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     """Run the demo and clean up, whatever happens.
 
@@ -273,8 +306,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description="Shows the main job against the sandbox.")
     parser.add_argument("--customers", type=int, default=1000, help="how many people the sandbox makes up")
     customers = parser.parse_args().customers
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, STOP)
     begun = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="leads-demo-"))
     try:
@@ -282,11 +315,12 @@ def main() -> int:
     except DemoError as error:
         sys.stderr.write(f"\nThe demo failed. {error}\n")
         return 1
-    except KeyboardInterrupt:
+    except SystemExit:
         sys.stderr.write("\nStopped.\n")
-        return 130
+        raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with STOP.put_off():
+            shutil.rmtree(folder, ignore_errors=True)
     say(f"The sandbox is stopped, nothing is left behind. {time.monotonic() - begun:.0f} seconds.")
     return 0
 
