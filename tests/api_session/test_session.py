@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 import time
 import traceback
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from api_session.errors import (
     AmbiguousError,
@@ -135,6 +136,39 @@ def test_a_name_that_is_not_found_and_a_dead_proxy_count_as_never_sent(make_sess
         MaxRetryError(None, "/", ProxyError("Unable to connect to proxy", NewConnectionError(None, "refused")))  # type: ignore[arg-type]
     )
     assert session._fault(inner).value == "no connection"
+
+
+def tls_fault(inner: ssl.SSLError) -> requests.exceptions.SSLError:
+    return requests.exceptions.SSLError(MaxRetryError(None, "/", SSLError(inner)))  # type: ignore[arg-type]
+
+
+def test_a_broken_tls_connection_may_have_carried_the_call(make_session: Make) -> None:
+    """A server that hangs up between calls looks like this under TLS."""
+    broken = tls_fault(ssl.SSLEOFError(8, "EOF occurred in violation of protocol"))
+    assert make_session()._fault(broken).value == "the connection was cut or timed out"
+
+
+def test_a_certificate_that_is_not_trusted_is_a_wrong_setting_unless_it_was_trusted_before(make_session: Make) -> None:
+    untrusted = tls_fault(ssl.SSLCertVerificationError(1, "certificate verify failed"))
+    session = make_session()
+    with pytest.raises(SettingsError, match="certificate of 127"):
+        session._fault(untrusted)
+    session.call("GET", "/")
+    assert session._fault(untrusted).value == "no connection"
+
+
+def test_a_caller_that_repeats_by_itself_waits_and_is_counted(make_session: Make, clock: Clock) -> None:
+    session = make_session(max_retry_seconds=10.0)
+    started = clock.now
+    session.wait_to_repeat(3, started)
+    assert 2.0 <= clock.now - started <= 4.0
+    assert session.retries == 1
+    clock.now += 10
+    with pytest.raises(TransientError):
+        session.wait_to_repeat(4, started)
+    session._stopping.set()
+    with pytest.raises(StoppedError):
+        session.wait_to_repeat(1, clock.now)
 
 
 def test_faults_for_ever_end_the_run_after_max_retry_seconds(
