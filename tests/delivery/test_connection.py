@@ -37,7 +37,7 @@ def check(door: Door, done: Run, code: int, *words: str) -> str:
 @pytest.mark.parametrize("value", ["wrong$key-of-somebody", "cc_sandbox_without_permission"])
 def test_a_wrong_key(door: Door, value: str) -> None:
     name = {"carecycle": "api_key", "leadsquared": "access_key"}[door.api]
-    done = door.run(ONE, **{name: value})
+    done = door.run(ONE, **dict[str, Any]({name: value}))
     wanted = "permission" if door.is_carecycle and "without" in value else name
     check(door, done, 2, LINES[door.api], wanted)
     assert value not in done.err

@@ -76,7 +76,7 @@ def test_people_who_share_an_address_go_in_order_and_apart(door: Door) -> None:
 def test_a_spouse_is_a_conflict_and_never_merged(leads: Door, on_conflict: str, ledger: str | None) -> None:
     """The same phone, two e-mails: in one run, in the next, and in one that has no ledger."""
     husband, wife = person(1), person(2, phone=person(1)["phone"])
-    settings = {"on_conflict": on_conflict, "ledger_path": ledger, "max_reject_percent": 100}
+    settings: dict[str, Any] = {"on_conflict": on_conflict, "ledger_path": ledger, "max_reject_percent": 100}
     for _ in range(2):
         leads.deliver([husband, wife], **settings)
         kept = {lead["FirstName"]: lead for lead in leads.kept()}
@@ -104,7 +104,7 @@ def test_a_second_record_under_the_same_email_is_a_conflict(leads: Door) -> None
 
 def test_overwrite_lets_the_later_record_have_the_lead(leads: Door) -> None:
     """Where the ledger alone objects."""
-    settings = {"ledger_path": "ledger.db"}
+    settings: dict[str, Any] = {"ledger_path": "ledger.db"}
     leads.deliver([person(1)], **settings)
     second = person(2, email="p1@example.com", phone=person(1)["phone"])
     assert leads.deliver([second], **settings)["rejected"] == {"conflict": 1}

@@ -82,7 +82,7 @@ def test_a_run_of_all_kinds_of_records(door: Door, level: str) -> None:
     door.fault("fail_row", match={"field": door.field("last_name"), "value": "Refused"}, message=f"Invalid data {NAME}")
     door.fault("sink_call", match={"field": door.field("last_name"), "value": "Sunk"}, message=f"Invalid {PHONE}")
     door.fault("html_502", times=1, after_calls=1)
-    properties = {name: {} for name in person(1, **CANARY)} | {"last_name": {"type": "string"}}
+    properties: dict[str, Any] = {name: {} for name in person(1, **CANARY)} | {"last_name": {"type": "string"}}
     rows = [
         canary(),
         canary(id="2", phone=f"no {PHONE}", email=None),

@@ -6,12 +6,14 @@ as it was, good neighbours left for the next run.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.delivery.door import DELIVERED, Door, people
 from tests.processes import singer
 
-ALL: dict[str, int] = {"max_reject_percent": 100}
+ALL: dict[str, Any] = {"max_reject_percent": 100}
 BAD = {1: [7], 2: [0, 24], 3: [3, 4, 20], 25: list(range(25))}
 MOST_CALLS = {1: 12, 2: 20, 3: 36, 25: 36}
 

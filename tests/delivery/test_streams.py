@@ -79,7 +79,7 @@ def test_the_test_record_of_meltano_is_answered_and_never_written(door: Door) ->
     assert door.write_calls() == 0
     assert door.stats()["calls"] >= 1, "the credentials were checked"
     key = "api_key" if door.is_carecycle else "secret_key"
-    done = door.run(text, **{key: "wrong$key"})
+    done = door.run(text, **dict[str, Any]({key: "wrong$key"}))
     assert done.code == 2
     assert key in done.err.splitlines()[-1]
 
