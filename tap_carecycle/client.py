@@ -10,6 +10,7 @@ from api_session.errors import DeniedError, RefusedError, SettingsError, Unexpec
 from api_session.quota import Quota, Window
 from api_session.session import ApiSession
 from tap_carecycle.filters import ignored_filter
+from tap_carecycle.other_order import DAY, DAYS_AROUND
 from tap_carecycle.pages import NEWEST_OF_ALL, Page, Request, Row
 from tap_carecycle.settings import account_of, base_address
 from tap_carecycle.timestamps import moment_text, shifted
@@ -18,10 +19,10 @@ API = "CareCycle"
 PATH = "/v2/customers"
 NOT_FOUND = 404
 MOST_PROBLEMS = 3
-DAYS_AROUND = 2
+WINDOW_SECONDS = 60.0
 
 ADVICE = {
-    401: "CareCycle refuses the API key: check api_key.",
+    401: "Check api_key: it is shown once, in the Developer Dashboard under API Keys.",
     403: "The API key lacks the permission to list customers: CareCycle's Developer Dashboard grants it.",
     404: "There is no customers list at this address: check api_url.",
 }
@@ -38,7 +39,7 @@ class CustomersApi:
     def __init__(self, config: Mapping[str, Any], stopping: threading.Event) -> None:
         address = base_address(config["api_url"])
         self.quota = Quota(
-            [Window(config["requests_per_minute"], 60.0)],
+            [Window(config["requests_per_minute"], WINDOW_SECONDS)],
             account=account_of(address, config["api_key"]),
             patience=config["max_retry_seconds"],
             stopping=stopping,
@@ -65,8 +66,9 @@ class CustomersApi:
             "sortOrder": "asc" if request.ascending else "desc",
         }
         if request.around is not None:
-            asked["startDate"] = shifted(request.around, -DAYS_AROUND * 86_400)[:10]
-            asked["endDate"] = shifted(request.around, DAYS_AROUND * 86_400)[:10]
+            first, last = (shifted(request.around, sign * DAYS_AROUND * DAY)[:10] for sign in (-1, 1))
+            asked["startDate"] = max(first, query.get("startDate", first)[:10])
+            asked["endDate"] = last
         return {self.wire_name(name): value for name, value in asked.items()}
 
     def fetch(self, request: Request, query: Mapping[str, str]) -> Page:

@@ -18,11 +18,13 @@ from tap_carecycle import landing
 from tap_carecycle.coverage import Coverage, Doubt
 from tap_carecycle.other_order import OtherOrder
 from tap_carecycle.pages import Page, Reader, Request, Row
-from tap_carecycle.slices import NEWEST, OLDEST, Direction, Slice, direction
+from tap_carecycle.slices import NEWEST, OLDEST, Direction, Heading, Slice, direction
 
 SMALLEST_REACH = 20
 """Rows that one page must hold at least where a seam is read again, however small `page_size` is."""
 ATTEMPTS = 4
+OVERLAP_PAYS = 8
+"""Pages that overlap cost about an eighth more; from so many repairs on that is less."""
 USUAL_SIZE = 50
 """Rows a page where the API does not know the parameter by our name."""
 
@@ -99,13 +101,13 @@ class Scan:
         self._resume = resume
         self._narrows = narrows
         self._ascending = True
-        self._proven_ascending = False
-        self._one_page: tuple[int, str, str] | None = None
+        self._heading = Heading()
         self._resizable = True
         self._margin = 0 if grows_at_end else 1
         self._total = 0
         self._expected = 0
         self._read = 0
+        self._repairs = 0
         self._limit = 0
         self._restart = Position(0, "")
         self._oldest: list[Row] = []
@@ -157,14 +159,13 @@ class Scan:
         self._restart = Position(page.total, NEWEST)
         coverage.begin(page.total, NEWEST)
         if request.ascending and self._ascending:
-            self._goes_up(request, page)
+            self._heading.goes_up(request.start, page.rows)
         if request.ascending and self._ascending and page.total > len(page.rows):
             self._oldest = page.rows
             return
         stretch = Slice.of(Request(1, self._size, ascending=self._ascending and request.ascending), page)
         yield self._batch(coverage.take(stretch, adjoins=True, alone=True, lone=True))
-        if stretch.rows:
-            self._one_page = (stretch.start, stretch.low, stretch.high)
+        self._heading.know(stretch)
         self._restart = Position(coverage.unread, coverage.edge)
 
     def _take_up(self, resume: Position) -> None:
@@ -258,7 +259,7 @@ class Scan:
         order = direction(page.rows)
         if order is Direction.NONE or (order is Direction.ASCENDING and not request.ascending):
             raise NoOrderError
-        if request.ascending and (order is Direction.DESCENDING or self._goes_up(request, page)):
+        if request.ascending and (order is Direction.DESCENDING or self._heading.goes_up(request.start, page.rows)):
             if self._resume is not None:
                 self._total = page.total
             raise OrderIgnoredError
@@ -273,29 +274,18 @@ class Scan:
             return None  # the list has become too short for this page: ask again from where it ends now
         return Slice.of(request, page)
 
-    def _goes_up(self, request: Request, page: Page) -> bool:
-        """Whether pages read downwards become newer, as they do where the direction is ignored.
-
-        Rows of one moment have no direction of their own; then two pages tell it.
-        """
-        if self._proven_ascending or not page.rows:
-            return False
-        low, high = page.rows[0].created, page.rows[-1].created
-        place, known_low, known_high = self._one_page or (request.start, low, high)
-        self._one_page = (request.start, low, high)
-        below = request.start < place
-        self._proven_ascending = low < high or (high < known_low if below else low > known_high)
-        return below and low > known_low and not self._proven_ascending
-
     def _settle_doubts(self) -> Iterator[Batch]:
         """Read each doubtful seam once more."""
         coverage = self._coverage
         if not coverage.doubts:
             return
-        self._margin = min(max(1, 2 * self._margin), self._reach // 8 + 1)
+        before = self._read
         while coverage.doubts:
             yield from self._settle(coverage.doubts[0])
         coverage.go_on()
+        self._repairs += self._read - before
+        if self._repairs * OVERLAP_PAYS > self._read:
+            self._margin = min(max(1, 2 * self._margin), self._reach // 8 + 1)
 
     def _settle(self, doubt: Doubt) -> Iterator[Batch]:
         first, last = doubt.place - doubt.below - 1, doubt.place + doubt.above

@@ -85,3 +85,32 @@ class Slice:
     def count(self, created: str) -> int:
         """How many rows were created at this moment."""
         return sum(row.created == created for row in self.rows)
+
+
+class Heading:
+    """Notices a server that ignores the direction where pages hold rows of one moment, which have none themselves."""
+
+    def __init__(self) -> None:
+        self._proven = False
+        self._one: tuple[int, str, str] | None = None
+
+    def know(self, stretch: Slice) -> None:
+        """Compare later pages with a stretch of which the place is sure."""
+        if stretch.rows:
+            self._one = (stretch.start, stretch.low, stretch.high)
+
+    def goes_up(self, start: int, rows: Sequence[Row]) -> bool:
+        """Whether pages asked for downwards become newer, as they do where the direction is ignored.
+
+        Args:
+            start: How many customers should be older than these.
+            rows: What came when ascending rows were asked for.
+        """
+        if self._proven or not rows:
+            return False
+        low, high = rows[0].created, rows[-1].created
+        place, known_low, known_high = self._one or (start, low, high)
+        self._one = (start, low, high)
+        below = start < place
+        self._proven = low < high or (high < known_low if below else low > known_high)
+        return below and low > known_low and not self._proven

@@ -57,9 +57,9 @@ class MovingList:
     hours_apart: float = 0.0
     quirks: frozenset[str] = frozenset()
     households: bool = True
-    people: dict[str, Person] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict, repr=False)
     calls: int = 0
-    requests: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
