@@ -124,15 +124,24 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _number(value: Any, definition: Mapping[str, Any]) -> Any:
-    """Read the text of a numeric setting: Meltano has no kind for numbers and hands them over as text."""
+def _from_text(value: Any, definition: Mapping[str, Any]) -> Any:
+    """Read a number or a boolean that arrives as text; what cannot be read stays text, and is refused with a sentence.
+
+    Meltano has no sound kind for numbers, answers a wrong one with a traceback, and takes ``dry_run: ture`` for false.
+    """
     types = definition.get("type", [])
-    if not isinstance(value, str) or "number" not in types or "string" in types:
+    types = {types} if isinstance(types, str) else set(types)
+    if not isinstance(value, str) or not types or types - {"boolean", "integer", "number", "null"}:
         return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
+    word = value.strip().lower()
+    if "boolean" in types:
+        return TRUE_WORDS.get(word, value)
+    for read in (int, float):
+        try:
+            return read(word)
+        except ValueError:
+            continue
+    return value
 
 
 def _joined(path: str, name: str) -> str:
@@ -293,7 +302,7 @@ class CarefulPlugin(_Base):
                 self._config[name] = definition["default"]
         # Meltano hands over null for a setting that is not set.
         self._config = {
-            str(name): _plain(_number(value, schema["properties"].get(name, {})))
+            str(name): _plain(_from_text(value, schema["properties"].get(name, {})))
             for name, value in self._config.items()
             if value is not None
         }

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.target_base import Target
 
 from api_session.plugin import CarefulPlugin
 from lead_delivery.outcome import RejectCode
+from lead_delivery.reader import drain_stdin
 
 
 class CommandTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
@@ -55,7 +57,12 @@ class CommandTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
         if bool(files) != replay:
             msg = "--replay takes the reject files to send again: target-... --config C --replay FILE..."
             raise click.UsageError(msg)
-        target = cls(config=config.config if config else {}, parse_env_config=bool(config and config.parse_env))
+        try:
+            target = cls(config=config.config if config else {}, parse_env_config=bool(config and config.parse_env))
+        except ConfigValidationError:
+            if not check and not replay:
+                drain_stdin()
+            raise
         if check:
             target.check()
             return

@@ -6,6 +6,7 @@ thread reads, and one queue brings lines, finished calls and signals to the thre
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import sys
@@ -167,6 +168,21 @@ class DeliveryReader(GenericSingerReader[bytes]):
             return json.loads(line)
         except ValueError:
             return None
+
+
+def drain_stdin() -> None:
+    """Read what a tap writes to a target that never came to its input; see `DRAIN_SECONDS`."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return
+
+    def read() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(1 << 16):
+                pass
+
+    thread = threading.Thread(target=read, daemon=True, name="stdin")
+    thread.start()
+    thread.join(DRAIN_SECONDS)
 
 
 def _chunks(source: IO[Any]) -> Iterator[list[bytes]]:

@@ -25,15 +25,9 @@ PLUGINS = {"tap-carecycle": "extractors", "target-leadsquared": "loaders", "targ
 # Meltano 4 refuses capabilities that it does not know; the Hub knows these, too.
 HUB_ONLY_CAPABILITIES = {"target-schema", "validate-records"}
 
-# Meltano's decimal breaks on values from the environment; the plugins read numbers from text.
-KINDS = {
-    "string": "string",
-    "integer": "integer",
-    "number": "string",
-    "boolean": "boolean",
-    "object": "object",
-    "array": "array",
-}
+# Meltano answers a wrong integer or choice with a traceback, and takes a mistyped boolean for false. The plugins read
+# all of them from text and say in a sentence what is wrong, so Meltano is told that they are text.
+KINDS = {"object": "object", "array": "array"}
 
 # Whoever installs from the Hub gets a ledger without asking; in plain pipes there is none unless a path is set.
 HUB_DEFAULTS = {"ledger_path": "${MELTANO_PROJECT_ROOT}/ledger/${MELTANO_ENVIRONMENT}/${MELTANO_LOADER_NAME}.ledger"}
@@ -70,11 +64,9 @@ class Setting:
     @property
     def kind(self) -> str:
         """Its kind in Meltano's words."""
-        if self.choices:
-            return "options"
         if self.schema.get("format") == "date-time":
             return "date_iso8601"
-        return KINDS[self.types[0]]
+        return KINDS.get(self.types[0], "string")
 
     def definition(self, *, hub: bool) -> dict[str, Any]:
         """Describe it to Meltano.

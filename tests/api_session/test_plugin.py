@@ -166,7 +166,7 @@ def test_a_dollar_in_dotenv_arrives_intact(run: Run, tmp_path: Path, monkeypatch
         ({"timeout": "soon"}, "timeout must be a number above 0."),
         ({"share": 2}, "share must be a number, 1 or less."),
         ({"retries": -1}, "retries must be a whole number, 0 or more."),
-        ({"resend": "true"}, "resend must be true or false."),
+        ({"resend": "ture"}, "resend must be true or false."),
         ({"mode": "upsrt"}, "mode must be one of upsert, create."),
         ({"api_key": ""}, "api_key must be text, not empty."),
         ({"streams": "all"}, "streams must be a list (JSON), not empty."),
