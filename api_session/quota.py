@@ -48,7 +48,7 @@ class Window:
     @property
     def length(self) -> float:
         """Seconds counted from sending: a little more than the API's own, for it counts arrivals."""
-        return self.seconds + max(0.15, 0.02 * self.seconds) if self.seconds < DAY else self.seconds + 60.0
+        return self.seconds + max(0.1, 0.03 * min(self.seconds, 5.0), 0.02 * min(self.seconds, 3000.0))
 
     def implies(self, other: Window) -> bool:
         """Whether whoever keeps to this window keeps to the other one, too."""

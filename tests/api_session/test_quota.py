@@ -50,7 +50,7 @@ def test_a_call_that_had_to_connect_counts_from_its_answer(clock: Clock) -> None
     quota = quota_of(clock, Window(1, 1.0))
     slot = quota.acquire()
     quota.settle(slot, latency=0.9, fresh_connection=True)
-    assert quota.acquire() == pytest.approx(slot + 0.9 + 1.15)
+    assert quota.acquire() == pytest.approx(slot + 0.9 + 1.1)
 
 
 def test_a_waiting_call_moves_back_where_an_earlier_one_arrived_late(clock: Clock) -> None:
@@ -65,7 +65,7 @@ def test_a_waiting_call_moves_back_where_an_earlier_one_arrived_late(clock: Cloc
             quota.settle(first, latency=1.0, fresh_connection=True)
 
     quota._sleep = connected_meanwhile
-    assert quota.acquire() == pytest.approx(first + 1.0 + 1.15)
+    assert quota.acquire() == pytest.approx(first + 1.0 + 1.1)
 
 
 # --- a used-up day -----------------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def test_without_a_temporary_folder_the_run_paces_itself(
     own_temporary_folder.joinpath(f"lead-connectors-{os.getuid() if hasattr(os, 'getuid') else 0}").write_text("taken")
     quota = quota_of(clock, Window(1, 1.0), account=SHARED)
     with caplog.at_level(logging.WARNING):
-        assert quota.acquire() + 1.15 == pytest.approx(quota.acquire())
+        assert quota.acquire() + 1.1 == pytest.approx(quota.acquire())
     assert "not writable" in caplog.text
     quota.close()
 
@@ -324,5 +324,5 @@ def test_a_closed_quota_can_be_used_again(clock: Clock) -> None:
     quota.close()
     quota.close()
     quota.acquire()
-    assert clock.slept == pytest.approx(1.15, abs=0.001)
+    assert clock.slept == pytest.approx(1.1, abs=0.001)
     quota.close()
