@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 from tap_carecycle.pages import Page, Request, Row
 from tap_carecycle.timestamps import utc_text
@@ -105,36 +105,51 @@ class MovingList:
 
     def move(self) -> None:
         """Let something happen."""
-        for _ in range(self._events(self.moves.swap)):
-            if people := self._some(passing=True):
-                self._remove(self.chance.choice(people))
-                self._insert()
-        for _ in range(self._events(self.moves.delete)):
-            if people := self._some(passing=True):
-                self._remove(self.chance.choice(people))
-        for _ in range(self._events(self.moves.insert)):
-            self._insert()
-        for _ in range(self._events(self.moves.update)):
-            if people := self._some(passing=True):
-                person = self.chance.choice(people)
-                person.caller = f"+1555{self.chance.randrange(10**6):07d}"
-                self.renumbered.add(person.id)
-        for _ in range(self._events(self.moves.leave)):
-            if people := self._some(passing=True):
-                person = self.chance.choice(people)
-                person.passes = False
-                self.constant.discard(person.id)
-        for _ in range(self._events(self.moves.enter)):
-            if people := self._some(passing=False):
-                self.chance.choice(people).passes = True
-            else:
-                self._add(self.moment(self.chance.randint(1, self.number)))
+        steps = {
+            self._swap: self.moves.swap,
+            self._delete: self.moves.delete,
+            self._insert: self.moves.insert,
+            self._renumber: self.moves.update,
+            self._leave: self.moves.leave,
+            self._enter: self.moves.enter,
+        }
+        for step, rate in steps.items():
+            for _ in range(self._events(rate)):
+                step()
+
+    def _any(self, *, passing: bool = True) -> Person | None:
+        people = self._some(passing=passing)
+        return self.chance.choice(people) if people else None
+
+    def _delete(self) -> None:
+        if person := self._any():
+            self._remove(person)
+
+    def _swap(self) -> None:
+        self._delete()
+        self._insert()
+
+    def _renumber(self) -> None:
+        if person := self._any():
+            person.caller = f"+1555{self.chance.randrange(10**6):07d}"
+            self.renumbered.add(person.id)
+
+    def _leave(self) -> None:
+        if person := self._any():
+            person.passes = False
+            self.constant.discard(person.id)
+
+    def _enter(self) -> None:
+        if person := self._any(passing=False):
+            person.passes = True
+        else:
+            self._add(self.moment(self.chance.randint(1, self.number)))
 
     def answer(self, request: Request) -> Page:
         people = self._some(passing=True)
         if request.around is not None:
-            near = datetime.strptime(request.around[:10], "%Y-%m-%d")
-            people = [p for p in people if abs((datetime.strptime(p.created[:10], "%Y-%m-%d") - near).days) <= 2]
+            near = date.fromisoformat(request.around[:10])
+            people = [p for p in people if abs((date.fromisoformat(p.created[:10]) - near).days) <= 2]
         if self.shuffles:
             self.chance.shuffle(people)
         else:

@@ -6,8 +6,8 @@ import os
 
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
-from tap_carecycle.tap import TapCareCycle
 
+from tap_carecycle.tap import TapCareCycle
 from tests.tap.conftest import KEY, start_sandbox
 
 # The factory wants its configuration when the module is read, before any fixture: this sandbox is its own.
