@@ -51,7 +51,9 @@ def invalid(*, reason: str) -> ValueRejected:
 
 
 def is_blank(value: Any) -> bool:
-    """Tell whether a value says nothing: None, or text of white space only (how CSV writes null)."""
+    """Tell whether a value says nothing: None, text of white space only (CSV writes null so), a list of just that."""
+    if isinstance(value, (list, tuple)):
+        return all(is_blank(part) for part in value)
     return value is None or (isinstance(value, str) and not value.strip())
 
 
