@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -14,14 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.delivery.forked import run_forked
+from tests.delivery.forked import ForkedProcess, run_forked
 from tests.processes import (
     Run,
     Sandbox,
-    _environment,
     assert_balanced,
     carecycle,
-    kill,
     leadsquared,
     report,
     run,
@@ -104,7 +103,7 @@ class Door:
         (self.folder / "report.json").unlink(missing_ok=True)
         config = self.settings(**settings)
         if env is None:
-            done = run_forked(self.command, config, *arguments, stdin=stdin, cwd=self.folder, env=_environment(None))
+            done = run_forked(self.command, config, *arguments, stdin=stdin, cwd=self.folder)
         else:
             done = run(self.command, config, *arguments, stdin=stdin, cwd=self.folder, env=env)
         assert (self.folder / "report.json").exists(), done.err
@@ -184,11 +183,12 @@ class Door:
                     found[str(message["record"].get("id"))] = message["_sdc_reject_code"]
         return found
 
-    def live(self, stdin: str | bytes, *, open_end: bool = False, **settings: Any) -> Live:
-        """Start a target that is fed from a thread."""
+    def live(self, stdin: str | bytes, *, open_end: bool = False, installed: bool = False, **settings: Any) -> Live:
+        """Start a target that is fed from a thread: the installed command itself, or see `forked`."""
         (self.folder / "report.json").unlink(missing_ok=True)
         text = stdin.encode() if isinstance(stdin, str) else stdin
-        return Live(self, start(self.command, self.settings(**settings), cwd=self.folder), text, open_end=open_end)
+        starter = start if installed else ForkedProcess
+        return Live(self, starter(self.command, self.settings(**settings), cwd=self.folder), text, open_end=open_end)
 
 
 class Live:
@@ -199,7 +199,9 @@ class Live:
         feed_error: What went wrong with writing into its stdin.
     """
 
-    def __init__(self, door: Door, process: subprocess.Popen[bytes], text: bytes, *, open_end: bool) -> None:
+    def __init__(
+        self, door: Door, process: subprocess.Popen[bytes] | ForkedProcess, text: bytes, *, open_end: bool
+    ) -> None:
         self.door = door
         self.process = process
         self.states: list[dict[str, Any]] = []
@@ -254,8 +256,10 @@ class Live:
         self.process.send_signal(signum)
 
     def kill(self) -> None:
-        """SIGKILL; stdout is read to what was written before."""
-        kill(self.process)
+        """SIGKILL of the whole group; stdout is read to what was written before."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=DEADLINE)
         self._join()
 
     def end(self, *, close: bool = True) -> int:

@@ -21,8 +21,7 @@ def emails(door: Door) -> Counter[str]:
     return Counter(str(lead["EmailAddress"]) for lead in door.kept())
 
 
-@pytest.mark.parametrize("kind", ["reset", "timeout"])
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("kind", "when"), [("reset", "before"), ("reset", "after"), ("timeout", "after")])
 def test_an_upsert_is_sent_again(leads: Door, kind: str, when: str) -> None:
     leads.fault(kind, times=1, when=when)
     account = leads.deliver(people(3), request_timeout=1)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.delivery.door import Door, person
 from tests.delivery.forked import run_forked
-from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Run, _environment, running_sandbox, singer
+from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Run, running_sandbox, singer
 
 ONE = singer([person(1)], state_every=1)
 LINES = {"carecycle": "CareCycle", "leadsquared": "LeadSquared"}
@@ -149,7 +149,7 @@ def test_a_wrong_setting_is_named(door: Door, settings: dict[str, Any]) -> None:
     if wrong_at_start:
         # The run never begins: there is no report.
         config = door.settings(**settings)
-        done = run_forked(door.command, config, stdin=bad, cwd=door.folder, env=_environment(None))
+        done = run_forked(door.command, config, stdin=bad, cwd=door.folder)
     else:
         done = door.run(bad, **settings)
     assert done.code == 2, done.err

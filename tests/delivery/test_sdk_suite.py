@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from singer_sdk.testing import SuiteConfig, TargetTestRunner, get_target_test_class
-from singer_sdk.testing.suites import TestSuite, target_tests
+from singer_sdk.testing.suites import SingerTestSuite, target_tests
 from singer_sdk.testing.target_tests import TargetMultipleStateMessages, TargetRecordMissingKeyProperty
 
 from target_carecycle.target import TargetCareCycle
@@ -23,7 +23,9 @@ LEFT_OUT = {
     # Not among the SDK's active tests; test_streams.py has the states of several streams.
     TargetMultipleStateMessages: "commented out by the SDK itself",
 }
-SUITE: TestSuite[Any] = TestSuite(kind="target", tests=[test for test in target_tests.tests if test not in LEFT_OUT])
+SUITE: SingerTestSuite[Any] = SingerTestSuite(
+    kind="target", tests=[test for test in target_tests.tests if test not in LEFT_OUT]
+)
 SETTINGS: dict[str, Any] = {"streams": ["*"], "max_reject_percent": 100, "rate_limit": {"calls": 1000, "seconds": 1}}
 
 

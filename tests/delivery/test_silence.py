@@ -17,7 +17,7 @@ import pytest
 
 from tests.delivery.door import CARECYCLE, Door, person
 from tests.delivery.forked import run_forked
-from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Run, _environment, singer, start
+from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Run, singer, start
 
 NAME, BIRTHDAY, MEDICARE, NOTE = "Quetzalina", "1951-07-23", "1EG4-TE5-MK73", "Canaryville"
 PHONE, PHONE_DIGITS, EMAIL = "+1 415 555 8261", "5558261", "quetzalina.canary@example.com"
@@ -148,7 +148,7 @@ def test_the_keys_in_the_query_are_in_no_log(leads: Door) -> None:
 def test_a_wrong_secret_is_not_shown(door: Door, value: Any) -> None:
     name = "api_key" if door.api == CARECYCLE else "secret_key"
     settings = door.settings(**{name: value}, report_path=None)
-    done = run_forked(door.command, settings, stdin=singer([canary()]), cwd=door.folder, env=_environment(None))
+    done = run_forked(door.command, settings, stdin=singer([canary()]), cwd=door.folder)
     assert done.code == 2
     last = done.err.splitlines()[-1]
     assert name in last or "api_url or a key" in last

@@ -31,7 +31,7 @@ def more_than_a_pipe_holds() -> str:
 def test_a_signal_finishes_what_is_in_flight(door: Door, signum: signal.Signals, code: int) -> None:
     door.fault("slow", after_calls=2, seconds=1.0, when="after")
     # The tap has not ended: nobody closes stdin.
-    live = door.live(singer(ROWS, state_every=5), open_end=True, batch_size_rows=5, max_in_flight=2)
+    live = door.live(singer(ROWS, state_every=5), open_end=True, batch_size_rows=5, max_in_flight=2, installed=True)
     until(lambda: door.all_stats()["faults_fired"].get("slow"), "a call is under way")
     live.signal(signum)
     assert live.end(close=False) == code
@@ -74,7 +74,7 @@ def test_a_fatal_error_reads_on_and_says_its_sentence_last(
     settings: dict[str, Any] = {"max_retry_seconds": 1} if code == 1 else {}
     door.fault(kind, after_calls=2)
     text = singer(ROWS, state_every=5) + more_than_a_pipe_holds()
-    live = door.live(text, batch_size_rows=5, max_in_flight=1, **settings)
+    live = door.live(text, batch_size_rows=5, max_in_flight=1, installed=kind == "sink_call", **settings)
     assert live.end() == code
     assert live.feed_error is None, "the tap got a broken pipe"
     account = door.report()["streams"]["people"]
