@@ -1,4 +1,4 @@
-"""``make demo``, shortened: what it says, and that it leaves nothing behind."""
+"""A stopped demo leaves nothing behind; what it shows is tested with the README, which quotes it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,6 @@ def running_in(folder: Path) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def test_the_demo_shows_what_it_promises_and_leaves_nothing(tmp_path: Path) -> None:
-    environment = os.environ | {"TMPDIR": str(tmp_path), "TARGET_LEADSQUARED_SECRET_KEY": "not for the demo"}
-    done = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "60  customers read" in done.stdout
-    assert "leads created" in done.stdout
-    assert "calls used: 1 of CareCycle" in done.stdout
-    assert "3  leads created\n        7  leads updated" in done.stdout
-    assert "The second run sent those 10 and nobody else." in done.stdout
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for left-over processes in /proc")

@@ -45,20 +45,32 @@ def test_logs_have_levels_and_counts_in_the_text_and_no_person(project: Project,
         assert said == [], name
 
 
+WRONG_SETTINGS = {
+    "TARGET_LEADSQUARED_BATCH_SIZE_ROWS": "many",
+    "TARGET_LEADSQUARED_DRY_RUN": "ture",
+    "TARGET_LEADSQUARED_REQUEST_TIMEOUT": "soon",
+    "TARGET_LEADSQUARED_WRITE_MODE": "guess",
+}
+SENTENCES = [
+    "batch_size_rows must be a whole number",
+    "dry_run must be true or false",
+    "request_timeout must be a number",
+    "write_mode must be one of upsert, create, upsert_single",
+]
+
+
 @pytest.mark.parametrize(
-    ("variables", "sentence"),
+    ("variables", "sentences"),
     [
-        ({"TAP_CARECYCLE_REQUEST_TIMEOUT": "soon"}, "request_timeout must be a number"),
-        ({"TARGET_LEADSQUARED_REQUEST_TIMEOUT": "soon"}, "request_timeout must be a number"),
-        ({"TARGET_LEADSQUARED_WRITE_MODE": "guess"}, "write_mode must be one of upsert, create, upsert_single"),
-        ({"TARGET_LEADSQUARED_DRY_RUN": "ture"}, "dry_run must be true or false"),
-        ({"TARGET_LEADSQUARED_BATCH_SIZE_ROWS": "many"}, "batch_size_rows must be a whole number"),
-        ({"TARGET_LEADSQUARED_SECRET_KEY": "wrong$key"}, "LeadSquared"),
-        ({"TAP_CARECYCLE_API_KEY": "wrong$key"}, "CareCycle"),
+        (WRONG_SETTINGS, SENTENCES),
+        ({"TAP_CARECYCLE_PAGE_SIZE": "many"}, ["page_size must be a whole number from 1 to 100"]),
+        ({"TARGET_LEADSQUARED_SECRET_KEY": "wrong$key"}, ["LeadSquared"]),
+        ({"TAP_CARECYCLE_API_KEY": "wrong$key"}, ["CareCycle"]),
     ],
+    ids=["settings of the target", "setting of the tap", "key of the target", "key of the tap"],
 )
 def test_a_users_mistake_gets_a_sentence_and_no_traceback(
-    project: Project, sandbox: Sandbox, variables: dict[str, str], sentence: str
+    project: Project, sandbox: Sandbox, variables: dict[str, str], sentences: list[str]
 ) -> None:
     keys = {
         "TAP_CARECYCLE_API_KEY": CARECYCLE_KEY,
@@ -66,7 +78,8 @@ def test_a_users_mistake_gets_a_sentence_and_no_traceback(
         "TARGET_LEADSQUARED_SECRET_KEY": SECRET_KEY,
     }
     done = project.meltano(*JOB, code=1, env={**point_at(sandbox), **keys, **variables})
-    assert sentence in done.all
+    for sentence in sentences:
+        assert sentence in done.all
     assert "Traceback" not in done.all
     assert "wrong$key" not in done.all
     failed = "Extractor failed" if next(iter(variables)).startswith("TAP_") else "Loader failed"
