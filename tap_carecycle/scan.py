@@ -195,6 +195,14 @@ class Scan:
             if stretch is not None:
                 adjoins = adjoins and (request.ascending or page.total >= before)
                 is_first = coverage.edge == NEWEST
+                if (
+                    is_first
+                    and request.ascending
+                    and stretch.at_end
+                    and page.has_next
+                    and page.received >= request.size
+                ):
+                    self._look_behind_the_end(request)
                 yield self._batch(coverage.take(stretch, adjoins=adjoins, alone=alone, lone=alone and not window))
                 if is_first and page.total == before and stretch.at_end and stretch.high <= coverage.settled:
                     coverage.steady = coverage.counting

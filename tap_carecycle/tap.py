@@ -26,6 +26,7 @@ from tap_carecycle.read_ahead import ReadAhead
 from tap_carecycle.settings import SETTINGS
 from tap_carecycle.stream import CareCycleStream
 from tap_carecycle.streams import CHILDREN, Customers
+from tap_carecycle.timestamps import moment_text
 from tap_carecycle.writer import OrjsonWriter
 
 
@@ -77,6 +78,8 @@ class TapCareCycle(CarefulPlugin, Tap):
         problems = super()._validate_config(raise_errors=raise_errors)
         if not problems:
             problems = problems_with(self._config.get("filters", {}), self._config.get("parameter_names", {}))
+            if "start_date" in self._config and moment_text(self._config["start_date"]) is None:
+                problems.append("start_date must be a moment such as 2026-01-31T00:00:00Z.")
         if problems and raise_errors:
             summary = "Config validation failed"
             raise ConfigValidationError(summary, errors=problems, schema=self.config_jsonschema)

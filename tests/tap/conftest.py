@@ -129,10 +129,10 @@ class Tap:
         )
         return Run.read(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *flags: str, **files: Any) -> subprocess.Popen[str]:
+    def start(self, *flags: str, stdout: int = subprocess.PIPE, **files: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(*flags, **files),
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
