@@ -69,7 +69,7 @@ def find(schema: Any, name: str) -> tuple[Path, Any] | None:
         return (name,), {}
     for dot in (place for place, character in enumerate(name) if character == "."):
         head, rest = name[:dot], name[dot + 1 :]
-        if rest and head in known and types(known[head]) <= {"object"}:
+        if rest and head in known and "object" in (types(known[head]) or {"object"}):
             deeper = find(known[head], rest)
             if deeper is not None:
                 return (head, *deeper[0]), deeper[1]

@@ -19,6 +19,7 @@ NOT_PROVEN = "CareCycle's answer does not say what became of this record"
 CODE_BY_TEXT = (
     (re.compile(r"required|missing", re.IGNORECASE), RejectCode.REQUIRED_MISSING),
     (re.compile(r"too long|at most|maximum length", re.IGNORECASE), RejectCode.TOO_LONG),
+    (re.compile(r"invalid value", re.IGNORECASE), RejectCode.INVALID_VALUE),
     (re.compile(r"custom field|unknown field|unrecognized", re.IGNORECASE), RejectCode.UNKNOWN_FIELD),
     (re.compile(r"not found|does not exist|unknown", re.IGNORECASE), RejectCode.NOT_FOUND),
     (re.compile(r"duplicate", re.IGNORECASE), RejectCode.DUPLICATE),

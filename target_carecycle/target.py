@@ -19,10 +19,11 @@ from lead_delivery.target import DeliveryTarget
 from target_carecycle.lead import lead_fields
 from target_carecycle.preflight import (
     CUSTOM_FIELDS_PATH,
-    CustomFieldKeys,
+    CustomFields,
     check_keys,
-    fetch_keys,
+    fetch_custom_fields,
     mapped_keys,
+    maps_custom_fields,
     what_is_missing,
 )
 from target_carecycle.sink import CareCycleSink
@@ -78,6 +79,12 @@ class TargetCareCycle(DeliveryTarget):
 
     @cached_property
     def api_fields(self) -> ApiFields:
+        """The fields of the upload, custom ones by the account's definitions where a map fills them."""
+        mapped = maps_custom_fields(self.config.get("field_map"))
+        return lead_fields(self.config["default_country"], self.custom_fields.definitions if mapped else {})
+
+    @property
+    def documented_fields(self) -> ApiFields:
         """The fields of the upload."""
         return lead_fields(self.config["default_country"])
 
@@ -87,14 +94,14 @@ class TargetCareCycle(DeliveryTarget):
         return load_builtin_maps("target_carecycle")
 
     @cached_property
-    def custom_field_keys(self) -> CustomFieldKeys:
-        """The keys of the account's custom fields, read once a run, where a map fills one."""
-        return fetch_keys(self.session)
+    def custom_fields(self) -> CustomFields:
+        """The account's custom fields, read once a run, where a map fills one."""
+        return fetch_custom_fields(self.session)
 
     def held_against_account(self, field_map: FieldMap) -> FieldMap:
         """The map, its custom fields known to the account."""
         if mapped_keys(field_map):
-            check_keys(field_map, self.custom_field_keys)
+            check_keys(field_map, self.custom_fields)
         for sentence in what_is_missing(field_map):
             self.say_once(logging.WARNING, sentence)
         return field_map

@@ -12,7 +12,7 @@ from lead_delivery.map_layers import MapSettings, build_field_map
 from lead_delivery.mapping import FieldMap
 from lead_delivery.outcome import RejectCode
 from target_carecycle.lead import lead_fields as carecycle_fields
-from target_carecycle.preflight import CustomFieldKeys, check_keys, mapped_keys, what_is_missing
+from target_carecycle.preflight import CustomFields, check_keys, mapped_keys, what_is_missing
 from target_leadsquared.attributes import lead_fields
 from target_leadsquared.preflight import Findings, Wishes, hold_against_account
 
@@ -211,12 +211,12 @@ def carecycle_map(own: dict[str, Any]) -> FieldMap:
 def test_custom_field_keys_are_held_against_the_account() -> None:
     own = carecycle_map({"customFields": {"fields": {"utm_campaign": "a", "utm_sorce": "b"}}})
     assert mapped_keys(own) == ["utm_campaign", "utm_sorce"]
-    known = frozenset({"utm_campaign", "utm_source"})
+    known: dict[str, dict[str, Any]] = {"utm_campaign": {}, "utm_source": {}}
     with pytest.raises(SettingsError, match=r"no custom field 'utm_sorce'; did you mean 'utm_source'\?$"):
-        check_keys(own, CustomFieldKeys(known, complete=True))
-    check_keys(own, CustomFieldKeys(known))
-    check_keys(own, CustomFieldKeys())
-    check_keys(own, CustomFieldKeys(known | {"utm_sorce"}, complete=True))
+        check_keys(own, CustomFields(known, complete=True))
+    check_keys(own, CustomFields(known))
+    check_keys(own, CustomFields())
+    check_keys(own, CustomFields({**known, "utm_sorce": {}}, complete=True))
 
 
 def test_carecycle_needs_phone_and_place() -> None:
@@ -229,6 +229,14 @@ def test_custom_fields_of_all_layers_together_are_at_most_fifty() -> None:
     setting = {"*": {"customFields": {"fields": halves[0]}}, "people": {"customFields": {"fields": halves[1]}}}
     with pytest.raises(SettingsError, match="at most 50 fields"):
         build_field_map("people", {"properties": {"a": {}}}, carecycle_fields(), BuiltinMaps(), MapSettings(setting))
+
+
+def test_a_path_leads_into_what_may_be_an_object() -> None:
+    schema = {"properties": {"extra": {"type": ["string", "number", "array", "object", "null"]}}}
+    setting = {"people": {"mx_City": "extra.town.name"}}
+    own = build_field_map("people", schema, lead_fields(), BuiltinMaps(), MapSettings(setting))
+    assert own.apply({"extra": {"town": {"name": "Bonn"}}}).fields == {"mx_City": "Bonn"}
+    assert own.apply({"extra": "Bonn"}).problems[0].code is RejectCode.INVALID_VALUE
 
 
 def test_custom_fields_write_dates_in_iso_form() -> None:
@@ -272,3 +280,28 @@ def test_a_moment_raises_an_opt_out() -> None:
     own = build_field_map("people", schema, lead_fields(), BuiltinMaps(), MapSettings(setting))
     assert own.apply({"left_at": "2026-01-01T00:00:00Z"}).opt_outs == {"DoNotEmail": True}
     assert own.apply({"left_at": None}).opt_outs == {}
+
+
+def test_custom_fields_are_converted_by_the_account_s_types() -> None:
+    kinds = {
+        "day": "date",
+        "score": "number",
+        "carer": "boolean",
+        "time": "select",
+        "tags": "multi_select",
+        "utm": "text",
+    }
+    times = ["Morning", "Evening"]
+    definitions = {name: {"fieldType": kind, "options": times} for name, kind in kinds.items()}
+    schema = a_schema(list(kinds))
+    schema["properties"]["day"] = {"type": "string", "format": "date-time"}
+    setting = {"people": {"customFields": {"fields": {name: name for name in kinds}}}}
+    api = carecycle_fields("US", definitions)
+    own = build_field_map("people", schema, api, BuiltinMaps(), MapSettings(setting))
+    record = {"day": "2026-01-31T23:30:00Z", "score": 5.0, "carer": "yes", "time": "evening", "tags": "a", "utm": 7}
+    assert own.apply(record).fields == {
+        "customFields": {"day": "2026-01-31", "score": "5", "carer": True, "time": "Evening", "tags": "a", "utm": "7"}
+    }
+    found = own.apply({"score": "many", "time": "Noon"})
+    assert [str(problem) for problem in found.problems] == ["customFields.score is no number"]
+    assert len(found.warnings) == 1
