@@ -16,6 +16,7 @@ import orjson
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ProxyError
 
+from api_session.address import check_address
 from api_session.answer import Reading, Verdict, read_answer
 from api_session.errors import (
     AmbiguousError,
@@ -78,7 +79,7 @@ class ApiSession:
         advice: Mapping[int, str] | None = None,
         stopping: threading.Event | None = None,
     ) -> None:
-        _check_address(base_url)
+        check_address(base_url)
         self.api = api
         self.base_url = base_url.rstrip("/")
         self.quota = quota
@@ -317,18 +318,6 @@ class ApiSession:
 
     def _no_answer(self, what: str) -> str:
         return f"{self.api} gave no usable answer to a write ({what}); it may have landed"
-
-
-def _check_address(base_url: str) -> None:
-    try:
-        address = urlsplit(base_url)
-        good = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
-        good = good and "@" not in address.netloc and not address.query and not address.fragment
-    except ValueError:
-        good = False
-    if not good:
-        msg = "api_url must be an address such as https://api.example.com"
-        raise SettingsError(msg)
 
 
 def _connections(session: requests.Session) -> int:

@@ -19,11 +19,11 @@ from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from singer_sdk.target_base import Target
 
-from api_session.errors import ApiSessionError, SettingsError, StoppedError
+from api_session.address import base_address
+from api_session.errors import ApiSessionError, StoppedError
 from api_session.quota import DAY, Quota, Window
 from api_session.session import ApiSession
 from lead_delivery.builtin_maps import BuiltinMaps
@@ -222,13 +222,8 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     @property
     def base_url(self) -> str:
-        """`api_url` with a scheme, without a path."""
-        text = self.config["api_url"].strip()
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            msg = "api_url must be an address such as https://api.example.com."
-            raise SettingsError(msg)
-        return f"{parts.scheme}://{parts.netloc}"
+        """`api_url` as it was meant."""
+        return base_address(self.config["api_url"])
 
     # Messages
 

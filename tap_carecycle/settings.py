@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from singer_sdk import typing as th
 
 from tap_carecycle.filters import FILTERS, PAGING
 
 DEFAULT_API_URL = "https://api.carecycle.ai"
 LARGEST_PAGE = 100
-LOOPBACK = ("localhost", "127.", "[::1]")
 
 SETTINGS = th.PropertiesList(
     th.Property(
@@ -95,16 +92,3 @@ SETTINGS = th.PropertiesList(
         description="Seconds before the bookmark that are read again.",
     ),
 ).to_dict()
-
-
-def base_address(api_url: str) -> str:
-    """The API's address as it was meant: scheme added, trailing slashes and a trailing ``/v2`` taken off."""
-    text = api_url.strip()
-    if "://" not in text:
-        text = f"{'http' if text.startswith(LOOPBACK) else 'https'}://{text}"
-    return text.rstrip("/").removesuffix("/v2").rstrip("/")
-
-
-def account_of(address: str, api_key: str) -> str:
-    """What CareCycle counts calls by; target-carecycle names the account the same way."""
-    return f"{urlsplit(address).netloc}|{api_key}"

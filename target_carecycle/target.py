@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 
+from api_session.address import account_of
 from api_session.errors import DeniedError
 from api_session.session import ApiSession
 from lead_delivery.builtin_maps import BuiltinMaps, load_builtin_maps
@@ -70,7 +70,7 @@ class TargetCareCycle(DeliveryTarget):
     @property
     def account(self) -> str:
         """Host and key, as tap-carecycle counts, too."""
-        return f"{urlsplit(self.base_url).netloc}|{self.config['api_key']}"
+        return account_of(self.base_url, self.config["api_key"])
 
     @cached_property
     def writer(self) -> CareCycleWriter:

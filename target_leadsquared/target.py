@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 
+from api_session.address import account_of
 from api_session.errors import SettingsError
 from api_session.session import ApiSession
 from lead_delivery.builtin_maps import BuiltinMaps, load_builtin_maps
@@ -131,7 +131,7 @@ class TargetLeadSquared(DeliveryTarget):
     @property
     def account(self) -> str:
         """Host and access key."""
-        return f"{urlsplit(self.base_url).netloc}|{self.config['access_key']}"
+        return account_of(self.base_url, self.config["access_key"])
 
     @cached_property
     def writer(self) -> LeadSquaredWriter:

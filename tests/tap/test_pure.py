@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api_session.address import account_of, base_address
 from api_session.errors import StoppedError
 from tap_carecycle import checkpoint, landing
 from tap_carecycle.pages import Page, Request
 from tap_carecycle.progress import Progress
 from tap_carecycle.read_ahead import ReadAhead
 from tap_carecycle.scan import Batch, Position
-from tap_carecycle.settings import account_of, base_address
 from tap_carecycle.shape import Shape
 from tap_carecycle.timestamps import day_text, from_utc_text, moment_text, shifted, utc_text
 
