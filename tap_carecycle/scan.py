@@ -195,34 +195,20 @@ class Scan:
             if stretch is not None:
                 adjoins = adjoins and (request.ascending or page.total >= before)
                 is_first = coverage.edge == NEWEST
-                if (
-                    is_first
-                    and request.ascending
-                    and stretch.at_end
-                    and page.has_next
-                    and page.received >= request.size
-                ):
-                    self._look_behind_the_end(request)
+                if is_first and request.ascending and stretch.at_end:
+                    self._look_behind_the_end(request, page)
                 yield self._batch(coverage.take(stretch, adjoins=adjoins, alone=alone, lone=alone and not window))
                 if is_first and page.total == before and stretch.at_end and stretch.high <= coverage.settled:
                     coverage.steady = coverage.counting
-                if (
-                    is_first
-                    and request.ascending
-                    and stretch.at_end
-                    and page.has_next
-                    and page.received >= request.size
-                ):
-                    self._look_behind_the_end(request)
             if not self._ascending or stretch is None:
                 planned = coverage.unread
             yield from self._spare_oldest()
             # A group that goes on below may still be proven by the count at its end.
             stop = stop or coverage.edge == OLDEST or (bool(coverage.doubts) and coverage.missing() != 0)
 
-    def _look_behind_the_end(self, last: Request) -> None:
-        """The number of customers and the number of the next page contradict each other: see which is right."""
-        if self._call(replace(last, page=last.page + 1)).rows:
+    def _look_behind_the_end(self, last: Request, page: Page) -> None:
+        """Where a full last page names a next one, itemsTotal or nextPage is wrong: see which."""
+        if page.has_next and page.received >= last.size and self._call(replace(last, page=last.page + 1)).rows:
             raise ContradictionError
 
     def _spare_oldest(self) -> Iterator[Batch]:
