@@ -53,8 +53,8 @@ class CareCycleStream(Stream):
         super().__init__(tap)
         self.shape = Shape(self.schema)
         self.extracted_at = tap.started_at
-        self._told_unknown: set[str] = set()
-        self._passed_through: frozenset[str] = frozenset()
+        self._met = 0
+        self._told: set[str] = set()
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         """Log, but for the SDK's line on an error, which says less than the error's own sentence."""
@@ -63,21 +63,24 @@ class CareCycleStream(Stream):
 
     def record_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Make a record; name fields that nobody knew of, once."""
-        if len(unknown := self.shape.unknown(item)) > 0 and not self._told_unknown.issuperset(unknown):
-            self._meet(set(unknown) - self._told_unknown)
-        return self.shape.record(item, self._passed_through)
+        record = self.shape.record(item)
+        if len(self.shape.strangers) > self._met:
+            self._meet()
+            record = self.shape.record(item)
+        return record
 
-    def _meet(self, names: set[str]) -> None:
-        self._told_unknown |= names
+    def _meet(self) -> None:
+        self._met = len(self.shape.strangers)
         published = self.effective_schema.get("properties", {})
-        wanted = {name for name in names if name in published or self._is_chosen(name)}
-        self._passed_through |= wanted
-        if names - wanted:
+        chosen = {name for name in self.shape.strangers if name in published or self._is_chosen(name)}
+        self.shape.welcome |= chosen
+        if uninvited := self.shape.strangers - chosen - self._told:
+            self._told |= uninvited
             self.logger.warning(
                 "CareCycle sends fields that %s does not publish: %s. They are left out; to have them, add them to "
                 "the stream's schema in the catalog (Meltano: schema).",
                 self.name,
-                ", ".join(sorted(name[:64] for name in names - wanted)),
+                ", ".join(sorted(name[:64] for name in uninvited)),
             )
 
     def _is_chosen(self, name: str) -> bool:
@@ -165,6 +168,12 @@ class CustomersStream(CareCycleStream):
 
     def get_records(self, context: Any) -> Iterable[dict[str, Any]]:
         """Scan the pages and give what changed."""
+        try:
+            yield from self._scan(context)
+        finally:
+            self._tap.flush()
+
+    def _scan(self, context: Any) -> Iterator[dict[str, Any]]:
         if self.is_incremental and self.replication_key not in {UPDATED, CREATED}:
             msg = f"replication-key of {self.name} must be updatedAt or createdAt (catalog)."
             raise SettingsError(msg)

@@ -74,6 +74,11 @@ class TapCareCycle(CarefulPlugin, Tap):
             self.stopping,
         )
 
+    def flush(self) -> None:
+        """Hand over what the writer holds back."""
+        if isinstance(self.message_writer, OrjsonWriter):
+            self.message_writer.flush()
+
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         problems = super()._validate_config(raise_errors=raise_errors)
         if not problems:

@@ -11,6 +11,7 @@ MOMENT = re.compile(
 )
 US_DAY = re.compile(r"(\d\d)[-/](\d\d)[-/](\d{4})", re.ASCII)
 MICROSECOND_DIGITS = 6
+USUAL_LENGTH = len("2026-06-17T19:07:23.709Z")
 
 
 def utc_text(moment: datetime) -> str:
@@ -27,20 +28,25 @@ def moment_text(value: Any) -> str | None:
     Returns:
         RFC 3339 in UTC with six digits, or None where it is no such text.
     """
-    found = MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    if not isinstance(value, str):
         return None
-    day, clock, fraction, zone = found.groups()
-    clock = clock or "00:00:00"
-    clock = clock if clock.count(":") > 1 else f"{clock}:00"
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}")
-        digits = (fraction or "")[:MICROSECOND_DIGITS].ljust(MICROSECOND_DIGITS, "0")
-        if zone in {None, "Z", "z"}:
-            return f"{day}T{clock}.{digits}Z"
-        moment -= _offset(zone)
+        if len(value) == USUAL_LENGTH and value[10] == "T" and value[19] == "." and value[23] == "Z":
+            datetime.fromisoformat(value[:23])
+            return f"{value[:23]}000Z"
+        found = MOMENT.fullmatch(value.strip())
+        return None if found is None else _utc(*found.groups())
     except (ValueError, OverflowError):
         return None
+
+
+def _utc(day: str, clock: str | None, fraction: str | None, zone: str | None) -> str:
+    clock = clock or "00:00:00"
+    clock = clock if clock.count(":") > 1 else f"{clock}:00"
+    moment = datetime.fromisoformat(f"{day}T{clock}")
+    digits = (fraction or "")[:MICROSECOND_DIGITS].ljust(MICROSECOND_DIGITS, "0")
+    if zone not in {None, "Z", "z"}:
+        moment -= _offset(str(zone))
     return f"{moment.isoformat()}.{digits}Z"
 
 
