@@ -30,8 +30,6 @@ UPDATED, CREATED = "updatedAt", "createdAt"
 INCREMENTAL = "INCREMENTAL"
 SCHEMAS = SchemaDirectory(resources.files("tap_carecycle") / "schemas")
 DAY = 86_400
-SETTLING = 900
-"""Seconds by which this computer's clock may be ahead of CareCycle's without harm to the count."""
 UNUSUAL = {
     "sortOrder": "CareCycle ignores the sort direction (parameter %s): the pages are read from the newest to the "
     "oldest instead, one at a time. If the API has another name for it, set parameter_names.sortOrder.",
@@ -191,7 +189,7 @@ class CustomersStream(CareCycleStream):
             reader,
             self.config["page_size"],
             grows_at_end=not may_be_entered(scope.query),
-            settled=shifted(self._now(), -SETTLING),
+            settled=self._now(),
             resume=held.position if held else None,
             narrows=scope.query.get("dateField", CREATED) == CREATED and "endDate" not in scope.query,
         )
