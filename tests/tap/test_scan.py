@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tap_carecycle.scan import Batch, Position, Scan
 from tests.tap.moving_list import Moves, MovingList
 
-EXAMPLES = int(os.environ.get("SCAN_EXAMPLES", "900"))
+EXAMPLES = int(os.environ.get("SCAN_EXAMPLES", "2000"))
 PROFILE = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 CHANCES = st.sampled_from([0.0, 0.0, 0.05, 0.3, 1.0])
 SIZES = st.sampled_from([4, 5, 7, 10, 20, 30])
