@@ -107,6 +107,7 @@ class Scan:
         self._total = 0
         self._expected = 0
         self._read = 0
+        self._answered = 0
         self._repairs = 0
         self._limit = 0
         self._restart = Position(0, "")
@@ -189,7 +190,7 @@ class Scan:
                 window.append((request, self._send(request), self._adjoins(request, planned), not window))
                 planned = request.start if self._ascending else 0
             request, ticket, adjoins, alone = window.popleft()
-            page = self._reader.receive(ticket)
+            page = self._receive(ticket)
             before = self._total
             stretch = self._stretch(request, page)
             if stretch is not None:
@@ -357,13 +358,18 @@ class Scan:
         return self._reader.send(request)
 
     def _call(self, request: Request) -> Page:
-        return self._reader.receive(self._send(request))
+        return self._receive(self._send(request))
+
+    def _receive(self, ticket: Any) -> Page:
+        page = self._reader.receive(ticket)
+        self._answered += 1
+        return page
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         coverage = self._coverage
         known = not coverage.doubts and not coverage.unproven and coverage.adjacent and coverage.edge != OLDEST
         position = Position(coverage.unread, coverage.edge) if known else None
-        return Batch(rows, self._read, coverage.unread, self._expected, position)
+        return Batch(rows, self._answered, coverage.unread, self._expected, position)
 
     def _read_without_order(self) -> Iterator[Batch]:
         """Give all pages as they come: nothing is proven, so the bookmark stays."""
@@ -372,7 +378,7 @@ class Scan:
             answer = self._call(Request(page, self._size, ascending=False))
             rows = [row for row in answer.rows if row.id not in given]
             given.update(row.id for row in rows)
-            yield Batch(rows, self._read, max(0, answer.total - len(given)), answer.total, None)
+            yield Batch(rows, self._answered, max(0, answer.total - len(given)), answer.total, None)
             if page * self._size >= answer.total:
                 break
             page += 1
