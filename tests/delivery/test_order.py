@@ -113,6 +113,17 @@ def test_overwrite_lets_the_later_record_have_the_lead(leads: Door) -> None:
     assert [lead["FirstName"] for lead in leads.kept()] == ["Ann2"]
 
 
+def test_a_spouse_of_an_earlier_run_is_known_by_the_api_alone(leads: Door) -> None:
+    """No ledger, and he is not in this run: LeadSquared itself refuses her phone."""
+    leads.deliver([person(1)])
+    wife = person(2, phone=person(1)["phone"])
+    assert leads.deliver([wife, person(3)])["rejected"] == {"conflict": 1}
+    account = leads.deliver([wife, person(3)], on_conflict="leave_out")
+    assert account["rejected"] == {}
+    kept = {lead["FirstName"]: lead["Phone"] for lead in leads.kept()}
+    assert kept == {"Ann1": "+1-4155552001", "Ann2": None, "Ann3": "+1-4155552003"}
+
+
 def test_leave_out_needs_another_identifier(leads: Door) -> None:
     """A wife without an e-mail has nothing left to be told by."""
     rows = [person(1), person(2, phone=person(1)["phone"], email=None)]

@@ -77,6 +77,14 @@ def test_a_lower_limit_is_believed_in_every_form(leads: Door, form: str) -> None
     assert max(leads.arrived().values()) == 1
 
 
+def test_a_lower_limit_is_known_by_its_text_alone(leads: Door) -> None:
+    """403 with the type of a refusal for good, and the text of one for pace, as one tenant shows it."""
+    text = "API calls exceeded the limit of 500 in 1 second(s)"
+    leads.fault("forbidden_403", times=1, message=text)
+    assert leads.deliver(people(2))["created"] == 2
+    assert leads.report()["api"]["http_429"] == 1
+
+
 def test_carecycle_says_how_long_to_wait(uploads: Door) -> None:
     """`retryAfter` in the body: until then nobody calls."""
     uploads.fault("limit_429", times=1, after_calls=1, retry_after=2)
