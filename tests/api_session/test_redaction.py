@@ -11,7 +11,7 @@ import pytest
 import requests
 from singer_sdk.logging import ConsoleFormatter, StructuredFormatter
 
-from api_session.redaction import SecretFilter, silence_logs
+from api_session.redaction import TALKATIVE, SecretFilter, silence_logs
 from tests.api_session.loopback import Loopback
 
 SECRET = "u$r-top/secret\\key"
@@ -33,6 +33,18 @@ def written() -> Iterator[tuple[logging.Logger, Callable[[], str]]]:
         logger.addHandler(handler)
     yield logger, stream.getvalue
     logger.handlers.clear()
+
+
+@pytest.fixture(autouse=True)
+def _loggers_of_a_new_process() -> Iterator[None]:
+    """Other tests of this process may have silenced them."""
+    loggers = [logging.getLogger(name) for name in TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 Written = tuple[logging.Logger, Callable[[], str]]

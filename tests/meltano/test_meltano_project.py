@@ -143,7 +143,10 @@ def test_a_setting_of_each_kind_arrives_from(project: Project, way: str) -> None
         project.edit(change)
     env = variables if way == "shell" else {}
     target = project.config("target-leadsquared", SANDBOX, env=env)
-    assert {name: target[name] for name in KINDS} == {name: value for name, (_, value) in KINDS.items()}
+    # From the environment scalars arrive as text, which the plugins read: Meltano's own casts end in a traceback.
+    typed = way == "meltano.yml"
+    expected = {n: value if typed or isinstance(value, (list, dict)) else text for n, (text, value) in KINDS.items()}
+    assert {name: target[name] for name in KINDS} == expected
     if way == "meltano.yml":
         assert project.config("tap-carecycle", SANDBOX)["start_date"].startswith("2026-01-02")
         project.meltano(SANDBOX, *JOB)

@@ -38,7 +38,8 @@ def dotenv(text: str) -> str:
 
 
 def test_make_demo(tmp_path: Path) -> None:
-    environment = os.environ | {
+    outer_make = {"MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS"}
+    environment = {name: value for name, value in os.environ.items() if name not in outer_make} | {
         "ARGS": "--customers 60",
         "TMPDIR": str(tmp_path),
         "TARGET_LEADSQUARED_SECRET_KEY": "not for the demo",
