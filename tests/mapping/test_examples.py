@@ -14,7 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from lead_delivery.converters import CONVERTERS
-from tests.processes import Sandbox, carecycle, leadsquared, report, run, singer
+from tests.delivery.forked import run_forked
+from tests.processes import Sandbox, carecycle, leadsquared, report, singer
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "mapping.md"
@@ -63,7 +64,7 @@ def test_an_example_does_what_the_page_says(example: Example, sandbox: Sandbox, 
     config = (carecycle if uploads else leadsquared)(sandbox, **example.settings, report_path="report.json")
     (key,) = {"id", "No"} & example.records[0].keys()
     known = {row["id"] for row in sandbox.customers()}
-    done = run(command, config, stdin=singer(example.records, stream=example.stream, keys=[key]), cwd=tmp_path)
+    done = run_forked(command, config, stdin=singer(example.records, stream=example.stream, keys=[key]), cwd=tmp_path)
     assert done.code == 0, done.err
 
     arrived = [row for row in sandbox.customers() if row["id"] not in known] if uploads else sandbox.leads()

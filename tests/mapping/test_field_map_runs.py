@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.delivery.forked import run_forked
 from tests.processes import ACCESS_KEY, SECRET_KEY, Sandbox, carecycle, leadsquared, run, singer
 
 LEADSQUARED, CARECYCLE = "target-leadsquared", "target-carecycle"
@@ -35,7 +36,7 @@ def people() -> str:
 def test_a_mistake_stops_with_exit_code_2_and_the_nearest_name(
     sandbox: Sandbox, tmp_path: Path, command: str, field_map: Any, sentence: str
 ) -> None:
-    done = run(command, config(sandbox, command, field_map=field_map), stdin=people(), cwd=tmp_path)
+    done = run_forked(command, config(sandbox, command, field_map=field_map), stdin=people(), cwd=tmp_path)
     assert done.code == 2, done.err
     assert "field_map" in done.err
     assert sentence in done.err
@@ -65,7 +66,7 @@ def test_a_mistake_in_the_environment(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_names_are_wrong_before_any_stream_arrives(sandbox: Sandbox, tmp_path: Path) -> None:
-    done = run(CARECYCLE, carecycle(sandbox, field_map={"x": {"phoneNumbr": "a"}}), stdin="", cwd=tmp_path)
+    done = run_forked(CARECYCLE, carecycle(sandbox, field_map={"x": {"phoneNumbr": "a"}}), stdin="", cwd=tmp_path)
     assert done.code == 2
     assert "did you mean 'phoneNumber'?" in done.err
     assert sandbox.stats("carecycle")["calls"] == 0
@@ -86,20 +87,20 @@ def test_stream_maps_come_first_and_field_map_sees_their_result(sandbox: Sandbox
         },
         "field_map": {"clients": {"EmailAddress": "mail", "mx_City": "town"}},
     }
-    done = run(LEADSQUARED, leadsquared(sandbox, **settings), stdin=people(), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, leadsquared(sandbox, **settings), stdin=people(), cwd=tmp_path)
     assert done.code == 0, done.err
     (lead,) = sandbox.leads()
     assert (lead["EmailAddress"], lead["mx_City"], lead["FirstName"]) == ("a@example.com", "Albany", "ANN")
     assert not lead.get("Phone")
     removed = {**settings, "field_map": {"clients": {"EmailAddress": "mail", "Phone": "tel"}}}
-    done = run(LEADSQUARED, leadsquared(sandbox, **removed), stdin=people(), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, leadsquared(sandbox, **removed), stdin=people(), cwd=tmp_path)
     assert done.code == 2
     assert "reads 'tel', which the stream 'clients' does not have" in done.err
 
 
 def test_what_is_not_mapped_is_named_once(sandbox: Sandbox, tmp_path: Path) -> None:
     messages = people() * 3
-    done = run(
+    done = run_forked(
         CARECYCLE, carecycle(sandbox, field_map={"people": {"phoneNumber": "tel"}}), stdin=messages, cwd=tmp_path
     )
     assert done.code == 0, done.err
@@ -109,7 +110,7 @@ def test_what_is_not_mapped_is_named_once(sandbox: Sandbox, tmp_path: Path) -> N
 
 def test_false_takes_a_field_out_and_common_names_fill_the_rest(sandbox: Sandbox, tmp_path: Path) -> None:
     own = {"people": {"Phone": False, "EmailAddress": "mail"}}
-    done = run(LEADSQUARED, leadsquared(sandbox, field_map=own), stdin=people(), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, leadsquared(sandbox, field_map=own), stdin=people(), cwd=tmp_path)
     assert done.code == 0, done.err
     (lead,) = sandbox.leads()
     assert (lead["FirstName"], lead["mx_Zip"]) == ("Ann", "10001")
@@ -118,7 +119,7 @@ def test_false_takes_a_field_out_and_common_names_fill_the_rest(sandbox: Sandbox
 
 def test_an_empty_map_asks_for_the_common_names(sandbox: Sandbox, tmp_path: Path) -> None:
     row = {"id": 1, "Email_Address": "a@example.com", "Phone": "+12125550123", "DNC": True, "unsubscribed": "no"}
-    done = run(LEADSQUARED, leadsquared(sandbox, field_map={"people": {}}), stdin=singer([row]), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, leadsquared(sandbox, field_map={"people": {}}), stdin=singer([row]), cwd=tmp_path)
     assert done.code == 0, done.err
     (lead,) = sandbox.leads()
     assert lead["EmailAddress"] == "a@example.com"
@@ -129,11 +130,11 @@ def test_an_empty_map_asks_for_the_common_names(sandbox: Sandbox, tmp_path: Path
 def test_lead_type_only_on_purpose_and_with_a_warning(sandbox: Sandbox, tmp_path: Path) -> None:
     row = {"id": 1, "mail": "a@example.com", "LeadType": "OT_1"}
     unasked = leadsquared(sandbox, field_map={"people": {"EmailAddress": "mail"}})
-    done = run(LEADSQUARED, unasked, stdin=singer([row]), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, unasked, stdin=singer([row]), cwd=tmp_path)
     assert done.code == 0, done.err
     assert "not mapped and not sent: id, LeadType" in done.err
     asked = leadsquared(sandbox, field_map={"people": {"EmailAddress": "mail", "LeadType": "LeadType"}})
-    done = run(LEADSQUARED, asked, stdin=singer([row]), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, asked, stdin=singer([row]), cwd=tmp_path)
     assert done.code == 0, done.err
     assert done.err.count("change from OT_0 only once") == 1
     assert sandbox.leads()[0]["LeadType"] == "OT_1"
@@ -147,7 +148,7 @@ def test_an_opt_out_that_is_no_date_and_no_word_is_raised(sandbox: Sandbox, tmp_
         "left_at": {"type": "string", "format": "date-time"},
     }
     asked = leadsquared(sandbox, field_map={"people": {"EmailAddress": "mail", "DoNotEmail": "left_at"}})
-    done = run(LEADSQUARED, asked, stdin=singer([row], properties=schema), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, asked, stdin=singer([row], properties=schema), cwd=tmp_path)
     assert done.code == 0, done.err
     assert str(sandbox.leads()[0]["DoNotEmail"]).lower() in {"1", "true"}
     assert "1 records: DoNotEmail held a value that is neither true nor false" in done.err

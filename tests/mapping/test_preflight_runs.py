@@ -1,4 +1,4 @@
-"""Preflight before real writes: what stops a run, what is left out, what it costs."""
+"""Preflight before real writes: what stops a  what is left out, what it costs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Run, Sandbox, carecycle, leadsquared, report, run, running_sandbox, singer
+from tests.delivery.forked import run_forked
+from tests.processes import Run, Sandbox, carecycle, leadsquared, report, running_sandbox, singer
 
 LEADSQUARED, CARECYCLE = "target-leadsquared", "target-carecycle"
 METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
@@ -19,13 +20,13 @@ TO_UPLOAD = [{"id": n, "tel": f"+1212555012{n}", "zip": "10001", "utm": "spring"
 def write(sandbox: Sandbox, folder: Path, own: dict[str, Any], **more: Any) -> Run:
     settings = {"report_path": "report.json", "max_reject_percent": 100, **more}
     config = leadsquared(sandbox, field_map={"people": {"EmailAddress": "mail", **own}}, **settings)
-    return run(LEADSQUARED, config, stdin=singer(PEOPLE), cwd=folder)
+    return run_forked(LEADSQUARED, config, stdin=singer(PEOPLE), cwd=folder)
 
 
 def upload(sandbox: Sandbox, folder: Path, custom: dict[str, str], **more: Any) -> Run:
     own = {"phoneNumber": "tel", "postalCode": "zip", "customFields": {"fields": custom}}
     config = carecycle(sandbox, field_map={"people": own}, **more)
-    return run(CARECYCLE, config, stdin=singer(TO_UPLOAD), cwd=folder)
+    return run_forked(CARECYCLE, config, stdin=singer(TO_UPLOAD), cwd=folder)
 
 
 def calls(sandbox: Sandbox, api: str) -> dict[str, int]:
@@ -122,7 +123,7 @@ def test_the_wrong_region_names_the_right_host(tmp_path: Path) -> None:
 def test_customers_pass_strict_with_the_built_in_map(sandbox: Sandbox, tmp_path: Path) -> None:
     customer = {**sandbox.customers()[0], "email": "c@example.com", "callerId": "+12125550199"}
     config = leadsquared(sandbox, preflight="strict", report_path="report.json")
-    done = run(LEADSQUARED, config, stdin=singer([customer], stream="whoever"), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, config, stdin=singer([customer], stream="whoever"), cwd=tmp_path)
     assert done.code == 0, done.err
     assert report(tmp_path)["streams"]["whoever"]["created"] == 1
     assert sandbox.leads()[0]["mx_CareCycle_Id"] == customer["id"]
@@ -142,7 +143,7 @@ def test_custom_fields_cost_one_call_and_only_where_they_are_mapped(sandbox: San
     assert calls(sandbox, "carecycle")[CUSTOM_FIELDS] == 1
     assert len(sandbox.customers()) == before + 3
     own = {"phoneNumber": "tel", "postalCode": "zip"}
-    done = run(CARECYCLE, carecycle(sandbox, field_map={"people": own}), stdin=singer(TO_UPLOAD), cwd=tmp_path)
+    done = run_forked(CARECYCLE, carecycle(sandbox, field_map={"people": own}), stdin=singer(TO_UPLOAD), cwd=tmp_path)
     assert done.code == 0, done.err
     assert calls(sandbox, "carecycle")[CUSTOM_FIELDS] == 1, "no call where no custom field is mapped"
 
