@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from api_session.address import account_of, base_address
-from api_session.errors import DeniedError, RefusedError, SettingsError, UnexpectedAnswerError
-from api_session.quota import Quota, Window
-from api_session.session import ApiSession
+from lead_connectors.http.address import account_of, base_address
+from lead_connectors.http.errors import DeniedError, RefusedError, UnexpectedAnswerError
+from lead_connectors.http.quota import Quota, Window
+from lead_connectors.http.session import ApiSession
+from lead_connectors.plugin.errors import SettingsError
 from tap_carecycle.filters import ignored_filter
 from tap_carecycle.other_order import DAY, DAYS_AROUND
 from tap_carecycle.pages import NEWEST_OF_ALL, Page, Request, Row

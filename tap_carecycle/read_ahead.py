@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from api_session.errors import StoppedError
+from lead_connectors.http.errors import StoppedError
 from tap_carecycle.pages import Page, Request
 
 PATIENCE = 0.1

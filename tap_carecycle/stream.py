@@ -15,7 +15,8 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from singer_sdk.singerlib import RecordMessage
 from singer_sdk.singerlib.catalog import Catalog, MetadataMapping
 
-from api_session.errors import SettingsError, UnexpectedAnswerError
+from lead_connectors.http.errors import UnexpectedAnswerError
+from lead_connectors.plugin.errors import SettingsError
 from tap_carecycle import checkpoint
 from tap_carecycle.filters import CREATION_DATES, may_be_entered, query_of
 from tap_carecycle.progress import Progress

@@ -17,8 +17,8 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 
-from api_session.errors import StoppedError
-from api_session.plugin import CarefulPlugin
+from lead_connectors.http.errors import StoppedError
+from lead_connectors.plugin.base import CarefulPlugin
 from tap_carecycle.client import CustomersApi
 from tap_carecycle.filters import problems_with
 from tap_carecycle.pages import Reader, Request

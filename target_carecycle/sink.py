@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lead_delivery.mapping import Mapped, Problem
-from lead_delivery.sink import DeliverySink
-from target_carecycle.lead import EXTERNAL_ID, PHONE, build_lead, check_lead
+from lead_connectors.delivery.sink import DeliverySink
+from lead_connectors.field_map.rules import Mapped, Problem
+from target_carecycle.upload_record import EXTERNAL_ID, PHONE, build_lead, check_lead
 
 POLICIES = "policies"
 TELLING = (PHONE, "email", "firstName", "lastName", "dateOfBirth")

@@ -8,16 +8,15 @@ from typing import Any, ClassVar
 
 from singer_sdk import typing as th
 
-from api_session.address import account_of
-from api_session.errors import DeniedError
-from api_session.session import ApiSession
-from lead_delivery.builtin_maps import BuiltinMaps, load_builtin_maps
-from lead_delivery.field_map import ApiFields
-from lead_delivery.mapping import FieldMap
-from lead_delivery.settings import delivery_settings
-from lead_delivery.target import DeliveryTarget
-from target_carecycle.lead import lead_fields
-from target_carecycle.preflight import (
+from lead_connectors.delivery.settings import delivery_settings
+from lead_connectors.delivery.target import DeliveryTarget
+from lead_connectors.field_map.api_fields import ApiFields
+from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
+from lead_connectors.field_map.rules import FieldMap
+from lead_connectors.http.address import account_of
+from lead_connectors.http.errors import DeniedError
+from lead_connectors.http.session import ApiSession
+from target_carecycle.custom_fields import (
     CUSTOM_FIELDS_PATH,
     CustomFields,
     check_keys,
@@ -27,6 +26,7 @@ from target_carecycle.preflight import (
     what_is_missing,
 )
 from target_carecycle.sink import CareCycleSink
+from target_carecycle.upload_record import lead_fields
 from target_carecycle.writer import CareCycleWriter
 
 ROWS_A_CALL = 100

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from api_session.errors import AmbiguousError, RefusedError, StoppedError, TransientError
-from api_session.session import ApiSession, Repeat
-from lead_delivery.lead import Lead
-from lead_delivery.outcome import Outcome
-from lead_delivery.writer import BatchWriter
-from target_carecycle.lead import EXTERNAL_ID, build_lead, opt_out_lead
-from target_carecycle.receipt import blamed_records, read_upload, refusal_alone
+from lead_connectors.delivery.lead import Lead
+from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.delivery.writer import BatchWriter
+from lead_connectors.http.errors import AmbiguousError, RefusedError, StoppedError, TransientError
+from lead_connectors.http.session import ApiSession, Repeat
+from target_carecycle.response import blamed_records, read_upload, refusal_alone
+from target_carecycle.upload_record import EXTERNAL_ID, build_lead, opt_out_lead
 
 logger = logging.getLogger("target-carecycle")
 

@@ -7,8 +7,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from api_session.errors import ApiSessionError, DeniedError, SettingsError, UnexpectedAnswerError
-from api_session.session import ApiSession
+from lead_connectors.http.errors import DeniedError, UnexpectedAnswerError
+from lead_connectors.http.session import ApiSession
+from lead_connectors.plugin.errors import ApiSessionError, SettingsError
 
 METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
 USER_BY_KEY = "/v2/Authentication.svc/UserByAccessKey.Get"

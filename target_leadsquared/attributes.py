@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 
-from lead_delivery.field_map import ApiField, ApiFields
-from lead_delivery.mapping import Problem
-from lead_delivery.outcome import RejectCode
+from lead_connectors.field_map.api_fields import ApiField, ApiFields
+from lead_connectors.field_map.rules import Problem
+from lead_connectors.reject_codes import RejectCode
 
 Attribute = dict[str, Any]
 

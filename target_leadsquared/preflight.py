@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lead_delivery.mapping import FieldMap, Rule
-from lead_delivery.schema_paths import MISSING, nearest
+from lead_connectors.field_map.rules import FieldMap, Rule
+from lead_connectors.field_map.schema_paths import MISSING, nearest
 from target_leadsquared.attributes import (
     AUTO,
     DEFAULT_IDENTIFIERS,

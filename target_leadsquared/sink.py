@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from lead_delivery.mapping import Mapped, Problem
-from lead_delivery.sink import DeliverySink
+from lead_connectors.delivery.sink import DeliverySink
+from lead_connectors.field_map.rules import Mapped, Problem
 from target_leadsquared.attributes import DEFAULT_IDENTIFIERS, build_attributes, check_attributes, check_identity
 
 if TYPE_CHECKING:

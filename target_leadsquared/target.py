@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 from singer_sdk import typing as th
 
-from api_session.address import account_of
-from api_session.errors import SettingsError
-from api_session.session import ApiSession
-from lead_delivery.builtin_maps import BuiltinMaps, load_builtin_maps
-from lead_delivery.field_map import ApiFields
-from lead_delivery.mapping import FieldMap
-from lead_delivery.schema_paths import sentence
-from lead_delivery.settings import delivery_settings
-from lead_delivery.target import DeliveryTarget
+from lead_connectors.delivery.settings import delivery_settings
+from lead_connectors.delivery.target import DeliveryTarget
+from lead_connectors.field_map.api_fields import ApiFields
+from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
+from lead_connectors.field_map.rules import FieldMap
+from lead_connectors.field_map.schema_paths import sentence
+from lead_connectors.http.address import account_of
+from lead_connectors.http.session import ApiSession
+from lead_connectors.plugin.errors import SettingsError
 from target_leadsquared.account import UNAUTHORIZED, ask_whose_keys, fetch_metadata
 from target_leadsquared.attributes import AUTO, NONE, identifiers, lead_fields
 from target_leadsquared.preflight import Wishes, hold_against_account

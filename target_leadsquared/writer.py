@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api_session.errors import AmbiguousError, RefusedError, TransientError
-from api_session.session import ApiSession, Repeat
-from lead_delivery.lead import Lead
-from lead_delivery.outcome import Outcome, RejectCode, Status, rejected
-from lead_delivery.writer import BatchWriter
+from lead_connectors.delivery.lead import Lead
+from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.delivery.writer import BatchWriter
+from lead_connectors.http.errors import AmbiguousError, RefusedError, TransientError
+from lead_connectors.http.session import ApiSession, Repeat
+from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.attributes import (
     AUTO,
     DEFAULT_IDENTIFIERS,
@@ -23,7 +24,7 @@ from target_leadsquared.attributes import (
     choose_search_by,
     opt_out_attributes,
 )
-from target_leadsquared.receipt import NO_ROW, blamed_rows, read_refusal, read_rows, read_single
+from target_leadsquared.response import NO_ROW, blamed_rows, read_refusal, read_rows, read_single
 
 logger = logging.getLogger("target-leadsquared")
 

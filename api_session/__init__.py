@@ -1,1 +1,0 @@
-"""One account's way to one API: requests, retries, quota and redaction."""

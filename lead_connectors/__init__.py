@@ -1,0 +1,1 @@
+"""What the three plugins share; imports none of them."""

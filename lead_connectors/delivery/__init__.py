@@ -1,0 +1,1 @@
+"""From a Singer record to an API's response; knows no API."""

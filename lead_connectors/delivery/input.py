@@ -1,0 +1,201 @@
+"""Reads Singer messages and lets the target attend to calls that are done while the tap is silent.
+
+The SDK's reader blocks in `readline`: a call that ends meanwhile could be neither recorded nor acknowledged. Here a
+thread reads, and one queue brings lines, finished calls and signals to the thread that keeps the books.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import IO, Any, Protocol
+
+import orjson
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+
+from lead_connectors.delivery.errors import InputError
+
+CHUNK = 1 << 16
+CHUNKS_AHEAD = 16
+DRAIN_SECONDS = 60.0
+"""After a fatal error, stdin is read to its end for so long, so that a tap that still writes is not cut off."""
+
+
+class Attendant(Protocol):
+    """What the reader needs of the target."""
+
+    def attend(self, event: Any) -> None:
+        """Take note of a finished call or a signal."""
+
+    def ready_for_more(self) -> bool:
+        """Whether another record may be taken now."""
+
+    def idle_deadline(self) -> float | None:
+        """Seconds until something is due though nothing arrives."""
+
+    def idle(self) -> None:
+        """Do what is due."""
+
+
+class DeliveryReader(GenericSingerReader[bytes]):
+    """A Singer reader around one queue of events.
+
+    Attributes:
+        events: Brings lines, finished calls and signals to the thread that keeps the books; set by the target.
+        open_books: Gives what attends to them; set by the target.
+        line: The message at hand, as it came in.
+        line_number: Counted from 1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.open_books: Callable[[], Attendant] | None = None
+        self.line = b""
+        self.line_number = 0
+        self._permits = threading.Semaphore(CHUNKS_AHEAD)
+        self._ended = threading.Event()
+        self._draining = False
+        self._started = False
+
+    @property
+    def default_input(self) -> IO[bytes]:
+        """Standard input."""
+        return sys.stdin.buffer
+
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:
+        """One message.
+
+        Raises:
+            InputError: It is no JSON object. The line itself is never quoted.
+        """
+        try:
+            message = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            message = self._lenient(line)
+        if not isinstance(message, dict) or "type" not in message:
+            msg = f"Line {self.line_number} of the input is not a Singer message (a JSON object with a type)."
+            raise InputError(msg)
+        return message
+
+    def process_lines(
+        self, file_input: IO[bytes] | None, callbacks: dict[str, Callable[[dict[str, Any]], None]]
+    ) -> Counter[str]:
+        """Process all messages; see the base class."""
+        assert self.open_books is not None, "the target attaches itself"  # noqa: S101
+        self._start(file_input)
+        attendant = self.open_books()
+        counts: Counter[str] = Counter()
+        lines: deque[bytes] = deque()
+        ended = False
+        while lines or not ended:
+            if lines and attendant.ready_for_more():
+                self._process(lines.popleft(), callbacks, counts)
+                if not self.events.empty():
+                    ended |= self._take(attendant, lines, timeout=0)
+            else:
+                ended |= self._take(attendant, lines, timeout=attendant.idle_deadline())
+        return counts
+
+    def drain(self) -> None:
+        """Read what the tap still writes, to its end but not for ever; nothing of it is parsed or counted."""
+        self._draining = True
+        if not self._started:  # the run failed before it came to its input
+            self._start(None)
+        for _ in range(CHUNKS_AHEAD):
+            self._permits.release()
+        self._ended.wait(DRAIN_SECONDS)
+
+    def _start(self, file_input: IO[bytes] | None) -> None:
+        self._started = True
+        source = file_input or self.default_input
+        threading.Thread(target=self._read, args=(source, self.events), daemon=True, name="stdin").start()
+
+    def _take(self, attendant: Attendant, lines: deque[bytes], timeout: float | None) -> bool:
+        """Take one event. Returns whether the input has ended."""
+        try:
+            event = self.events.get(timeout=timeout) if timeout != 0 else self.events.get_nowait()
+        except queue.Empty:
+            attendant.idle()
+            return False
+        if event is None:
+            return True
+        if isinstance(event, list):
+            lines.extend(event)
+            self._permits.release()
+        else:
+            attendant.attend(event)
+        return False
+
+    def _process(
+        self, line: bytes, callbacks: dict[str, Callable[[dict[str, Any]], None]], counts: Counter[str]
+    ) -> None:
+        self.line = line
+        self.line_number += 1
+        if not line.strip():
+            return
+        message = self.deserialize_json(line)
+        kind = message["type"]
+        callback = callbacks.get(kind)
+        if callback is None:
+            msg = f"Line {self.line_number} of the input has a message type that no Singer target knows."
+            raise InputError(msg)
+        callback(message)
+        counts[kind] += 1
+
+    def _read(self, source: IO[Any], events: queue.SimpleQueue[Any]) -> None:
+        """In a thread: hand over lines in chunks, never more than a few ahead."""
+        try:
+            for chunk in _chunks(source):
+                if self._draining:
+                    continue
+                self._permits.acquire()
+                events.put(chunk)
+        except (OSError, ValueError):
+            pass  # a closed or broken pipe is an end like any other
+        finally:
+            self._ended.set()
+            events.put(None)
+
+    def _lenient(self, line: bytes) -> Any:
+        """What orjson refuses and Python's own parser takes: NaN and Infinity, which some taps write."""
+        try:
+            return json.loads(line)
+        except ValueError:
+            return None
+
+
+def drain_stdin() -> None:
+    """Read what a tap writes to a target that never came to its input; see `DRAIN_SECONDS`."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return
+
+    def read() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(1 << 16):
+                pass
+
+    thread = threading.Thread(target=read, daemon=True, name="stdin")
+    thread.start()
+    thread.join(DRAIN_SECONDS)
+
+
+def _chunks(source: IO[Any]) -> Iterator[list[bytes]]:
+    """Whole lines as they arrive, several at once where several are there."""
+    raw = getattr(source, "buffer", source)
+    if not hasattr(raw, "read1"):
+        for line in source:
+            yield [line.encode() if isinstance(line, str) else line]
+        return
+    rest = b""
+    while data := raw.read1(CHUNK):
+        *lines, rest = (rest + data).split(b"\n")
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]

@@ -1,0 +1,1 @@
+"""From any record to an API's fields (pure)."""

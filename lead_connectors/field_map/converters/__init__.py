@@ -1,0 +1,1 @@
+"""Converters: one value of a record in, the value an API takes out."""

@@ -1,0 +1,1 @@
+"""One account's way to one API: session, quota, response, address."""

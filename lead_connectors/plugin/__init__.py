@@ -1,0 +1,1 @@
+"""Around the Singer SDK: command line, settings, exit codes, errors, redaction."""

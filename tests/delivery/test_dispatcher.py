@@ -1,0 +1,149 @@
+"""Batches in flight against a model: order per lead, nothing lost, nothing twice, never too far ahead."""
+
+from __future__ import annotations
+
+import queue
+import random
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lead_connectors.delivery.dispatcher import Batch, Dispatcher
+from lead_connectors.delivery.lead import Lead, Receipt
+from lead_connectors.delivery.outcome import Outcome, Status
+from tests.delivery.leads import a_lead
+
+TAKEN = Outcome(Status.ACCEPTED)
+
+
+class NoCalls:
+    """A writer that the dispatcher never gets to call: batches are finished by the test, in any order."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def write(self, leads: Sequence[Lead]) -> list[Receipt]:
+        return [Receipt(TAKEN) for _ in leads]
+
+
+class Held(Dispatcher):
+    """Hands batches to the test instead of to threads."""
+
+    def __init__(self, batch_size: int, max_in_flight: int) -> None:
+        super().__init__(
+            NoCalls(batch_size),
+            lambda _: True,
+            queue.SimpleQueue[Batch]().put,
+            max_in_flight=max_in_flight,
+            in_flight_now=lambda most: most,
+        )
+        self.under_way: list[Batch] = []
+
+    def _hand_over(self, batch: Batch) -> None:
+        self.under_way.append(batch)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    people=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)), max_size=120),
+    batch_size=st.integers(1, 8),
+    max_in_flight=st.integers(1, 5),
+    seed=st.integers(0, 2**32),
+)
+def test_order_per_lead_is_kept_and_nobody_is_lost(  # noqa: C901  # one history, told in one place
+    people: list[tuple[int, int]], batch_size: int, max_in_flight: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    held = Held(batch_size, max_in_flight)
+    sent: list[int] = []
+    contents: list[int] = []
+    finished: set[int] = set()
+
+    def look(batch: Batch) -> None:
+        others = [lead for other in held.under_way if other is not batch for lead in other.leads]
+        seen: set[str] = set()
+        for lead in batch.leads:
+            assert seen.isdisjoint(lead.identities), "two leads of one identity in one call"
+            seen |= lead.identities
+            assert all(lead.identities.isdisjoint(other.identities) for other in others), "two calls for one lead"
+            sent.extend(lead.numbers)
+            contents.append(lead.numbers[-1])
+        assert len(held.under_way) <= max_in_flight
+
+    def start(*, flush: bool) -> None:
+        before = len(held.under_way)
+        held.start(flush=flush)
+        for batch in held.under_way[before:]:
+            look(batch)
+
+    def finish_one() -> None:
+        batch = held.under_way.pop(chance.randrange(len(held.under_way)))
+        finished.update(number for lead in batch.leads for number in lead.numbers)
+        held.finish(batch)
+
+    for number, (key, phone) in enumerate(people):
+        while held.saturated:
+            finish_one()
+            start(flush=False)
+        held.add(a_lead(number, key, identities={f"phone:{phone}"}))
+        start(flush=False)
+        if held.under_way and chance.random() < 0.3:
+            finish_one()
+            start(flush=False)
+    start(flush=True)
+    while held.under_way:
+        finish_one()
+        start(flush=True)
+    assert sorted(sent) == list(range(len(people))), "each record is sent once, alone or collapsed"
+    assert finished == set(range(len(people)))
+    for shared in (0, 1):
+        for name in {person[shared] for person in people}:
+            theirs = [number for number in contents if people[number][shared] == name]
+            assert theirs == sorted(theirs), "who shares a key or a phone went in another order than they came"
+
+
+@settings(max_examples=200, deadline=None)
+@given(batch_size=st.integers(1, 6), max_in_flight=st.integers(1, 5), data=st.data())
+def test_no_batch_starts_too_far_past_the_oldest_unfinished_record(
+    batch_size: int, max_in_flight: int, data: st.DataObject
+) -> None:
+    held = Held(batch_size, max_in_flight)
+    sent: set[int] = set()
+    counted = 0
+    for number in range(80):
+        if held.saturated:
+            stuck = held.under_way[0]  # the oldest call never ends; younger ones do
+            if len(held.under_way) == 1:
+                break
+            done = held.under_way.pop(data.draw(st.integers(1, len(held.under_way) - 1)))
+            assert done is not stuck
+            held.finish(done)
+        held.add(a_lead(number, number))
+        held.start()
+        for batch in held.under_way:
+            sent.update(lead.numbers[0] for lead in batch.leads)
+        counted = max(counted, sum(number > held.under_way[0].leads[0].numbers[0] for number in sent) if sent else 0)
+    assert counted < max_in_flight * batch_size
+
+
+def test_versions_of_one_record_collapse_and_their_opt_outs_add_up() -> None:
+    held = Held(10, 1)
+    held.add(a_lead(0, "ann", fields={"FirstName": "Ann"}, opt_outs={"DoNotCall"}))
+    held.add(a_lead(1, "ann", fields={"FirstName": "Anna"}, opt_outs={"DoNotSMS"}))
+    held.start(flush=True)
+    (lead,) = held.under_way[0].leads
+    assert lead.numbers == [0, 1]
+    assert lead.fields == {"FirstName": "Anna"}
+    assert lead.opt_outs == {"DoNotCall", "DoNotSMS"}
+
+
+def test_two_people_with_one_phone_are_never_merged_and_go_in_order() -> None:
+    held = Held(10, 4)
+    held.add(a_lead(0, "ann", identities={"phone:1"}))
+    held.add(a_lead(1, "bob", identities={"phone:1"}))
+    held.start(flush=True)
+    assert [lead.numbers for batch in held.under_way for lead in batch.leads] == [[0]]
+    held.finish(held.under_way.pop())
+    held.start(flush=True)
+    assert [lead.numbers for batch in held.under_way for lead in batch.leads] == [[1]]

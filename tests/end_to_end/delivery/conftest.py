@@ -1,0 +1,42 @@
+"""Fixtures of the delivery tests: the same test for both targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.delivery.door import CARECYCLE, LEADSQUARED, Door
+from tests.processes import Sandbox
+
+
+@pytest.fixture(params=[CARECYCLE, LEADSQUARED])
+def door(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Door]:
+    """Each target in turn."""
+    found = Door(request.param, sandbox, tmp_path)
+    yield found
+    _check(found)
+
+
+@pytest.fixture
+def leads(sandbox: Sandbox, tmp_path: Path) -> Iterator[Door]:
+    """target-leadsquared."""
+    found = Door(LEADSQUARED, sandbox, tmp_path)
+    yield found
+    _check(found)
+
+
+@pytest.fixture
+def uploads(sandbox: Sandbox, tmp_path: Path) -> Iterator[Door]:
+    """target-carecycle."""
+    found = Door(CARECYCLE, sandbox, tmp_path)
+    yield found
+    _check(found)
+
+
+def _check(door: Door) -> None:
+    """What holds in every test, whatever it is about."""
+    counted = door.all_stats()
+    assert counted["opt_outs_lowered"] == [], "an opt-out was lowered"
+    assert counted["same_person_in_flight"] == [], "two calls under way held the same person"

@@ -1,0 +1,159 @@
+"""Wrong key, wrong host, nobody there, answers that are none: an exit code and one clear sentence each."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.delivery.door import Door, person
+from tests.forked import run_forked
+from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Run, running_sandbox, singer
+
+ONE = singer([person(1)], state_every=1)
+LINES = {"carecycle": "CareCycle", "leadsquared": "LeadSquared"}
+
+
+def check(door: Door, done: Run, code: int, *words: str) -> str:
+    """One sentence, last; no traceback, no secret, no query string, no record value."""
+    assert done.code == code, done.err
+    assert done.states() == []
+    last = done.err.splitlines()[-1]
+    for word in words:
+        assert word in last
+    assert "Traceback" not in done.err
+    for hidden in (CARECYCLE_KEY, ACCESS_KEY, SECRET_KEY, "accessKey=", "secretKey=", "Ann1", "p1@example", "4155552"):
+        assert hidden not in done.err
+    assert done.err.count("ERROR") == 1
+    assert door.report()["streams"].get("people", {"unsent": 1})["unsent"] == 1
+    return last
+
+
+@pytest.mark.parametrize("value", ["wrong$key-of-somebody", "cc_sandbox_without_permission"])
+def test_a_wrong_key(door: Door, value: str) -> None:
+    name = {"carecycle": "api_key", "leadsquared": "access_key"}[door.api]
+    done = door.run(ONE, **dict[str, Any]({name: value}))
+    wanted = "permission" if door.is_carecycle and "without" in value else name
+    check(door, done, 2, LINES[door.api], wanted)
+    assert value not in done.err
+    assert door.writes() == []
+
+
+def test_a_region_s_host_is_told(tmp_path: Path) -> None:
+    """On a 401 the error names the host that knows the keys."""
+    with running_sandbox("--customers", "1", "--account-host", "api-us11.leadsquared.com") as sandbox:
+        door = Door("leadsquared", sandbox, tmp_path)
+        check(door, door.run(ONE), 2, "api_url", "api-us11.leadsquared.com")
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "word"),
+    [
+        ("http://127.0.0.1:9", 1, "max_retry_seconds"),
+        ("http://no-such-host.invalid", 1, "api_url"),
+        ("ftp://example.com", 2, "api_url"),
+        ("http://", 2, "api_url"),
+        ("http://user:secret$pass@127.0.0.1:9", 2, "api_url"),
+    ],
+)
+def test_an_address_where_nobody_is(door: Door, url: str, code: int, word: str) -> None:
+    done = door.run(ONE, api_url=url, max_retry_seconds=0)
+    check(door, done, code, word)
+    assert "secret$pass" not in done.err
+
+
+@contextlib.contextmanager
+def somebody_else(answer: bytes) -> Iterator[str]:
+    """A server that gives every call the same answer."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(0.2)
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                client, _ = server.accept()
+                with client:
+                    client.settimeout(5)
+                    client.recv(1 << 16)
+                    client.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    ended.set()
+    thread.join(5)
+    server.close()
+
+
+def http(status: str, body: bytes, kind: str = "text/html", length: int | None = None, *more: str) -> bytes:
+    size = len(body) if length is None else length
+    head = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {size}", "Connection: close", *more]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+PAGE = b"<html><body>Sign in</body></html>"
+ANSWERS: dict[str, tuple[bytes, dict[str, int], str]] = {
+    "a page": (http("200 OK", PAGE), {"carecycle": 2, "leadsquared": 2}, "api_url"),
+    "a redirect": (
+        http("302 Found", b"", "text/html", None, "Location: https://login.example.com/?accessKey=x"),
+        {"carecycle": 2, "leadsquared": 2},
+        "refuses",
+    ),
+    "a page for what is not found": (http("404 Not Found", PAGE), {"carecycle": 2, "leadsquared": 2}, "api_url"),
+    "a broken gateway": (http("502 Bad Gateway", PAGE), {"leadsquared": 1}, "Nothing is lost"),
+    "half an answer": (
+        http("200 OK", b'[{"RowNu', "application/json", 500),
+        {"leadsquared": 1},
+        "Nothing is lost",
+    ),
+    "other JSON": (http("200 OK", b'{"hello": 1}', "application/json"), {"carecycle": 0, "leadsquared": 1}, ""),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_somebody_else_answers(door: Door, kind: str) -> None:
+    answer, codes, word = ANSWERS[kind]
+    if door.api not in codes:
+        pytest.skip("an upload's three repetitions take 12 s, and test_ambiguous.py has them")
+    with somebody_else(answer) as url:
+        done = door.run(ONE, api_url=url, max_retry_seconds=1)
+    if codes[door.api] == 0:
+        # JSON that proves nothing: the record is kept as a reject, and its STATE may pass.
+        assert done.code == 0
+        assert door.report()["streams"]["people"]["rejected"] == {"no_response": 1}
+        return
+    check(door, done, codes[door.api], word)
+    assert "login.example.com" not in done.err
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rejects_path": "/proc/nowhere/rejects"},
+        {"ledger_path": "/proc/nowhere/ledger.db"},
+        {"max_in_flight": 0},
+        {"batch_size_rows": 500},
+        {"streams": "people"},
+    ],
+)
+def test_a_wrong_setting_is_named(door: Door, settings: dict[str, Any]) -> None:
+    name = next(iter(settings))
+    bad = singer([person(1, phone="12", email="no")])
+    wrong_at_start = name not in {"rejects_path", "ledger_path"}
+    if wrong_at_start:
+        # The run never begins: there is no report.
+        config = door.settings(**settings)
+        done = run_forked(door.command, config, stdin=bad, cwd=door.folder)
+    else:
+        done = door.run(bad, **settings)
+    assert done.code == 2, done.err
+    assert name in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert door.writes() == []

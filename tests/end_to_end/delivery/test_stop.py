@@ -1,0 +1,132 @@
+"""How a run ends before its input does: signals and fatal errors, exit codes, the last sentence, a tap that writes on.
+
+Mutants that this catches: exit 0 on SIGTERM (the SDK), a swallowed exception, STATE lost or too far at the end, stdin
+closed under the tap's hands, an account that does not balance once a run is cut short.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.delivery.door import CARECYCLE, DELIVERED, LEADSQUARED, Door, people, until
+from tests.forked import run_forked
+from tests.processes import CARECYCLE_KEY, SECRET_KEY, Sandbox, singer
+
+ROWS = people(60)
+MUCH = "x" * 1000
+
+
+def more_than_a_pipe_holds() -> str:
+    """Records that nobody will look at, far beyond what a pipe takes in."""
+    record = json.dumps({"type": "RECORD", "stream": "people", "record": {"id": "late", "note": MUCH}})
+    return f"{record}\n" * 3000
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_finishes_what_is_in_flight(door: Door, signum: signal.Signals, code: int) -> None:
+    door.fault("slow", after_calls=2, seconds=1.0, when="after")
+    # The tap has not ended: nobody closes stdin.
+    live = door.live(singer(ROWS, state_every=5), open_end=True, batch_size_rows=5, max_in_flight=2, installed=True)
+    until(lambda: door.all_stats()["faults_fired"].get("slow"), "a call is under way")
+    live.signal(signum)
+    assert live.end(close=False) == code
+    account = door.report()["streams"]["people"]
+    delivered = sum(account[column] for column in DELIVERED)
+    assert delivered == len(door.arrived()), "what was in flight is finished and counted"
+    assert 10 < delivered < 60
+    assert account["unsent"] == account["read"] - delivered
+    assert live.covered == delivered, "the last STATE covers just what is accounted for"
+    assert f"signal {int(signum)}" in live.err.splitlines()[-1]
+    assert "Traceback" not in live.err
+
+
+def test_a_signal_while_nothing_happens(door: Door) -> None:
+    """The tap is silent: the STATE that waits leaves all the same, and so does the process."""
+    live = door.live(singer(ROWS[:3], state_every=1), open_end=True, batch_size_rows=3)
+    until(lambda: len(door.writes()) == 3, "the batch is written")
+    until(lambda: live.covered == 3, "the STATE leaves though the tap is silent")
+    live.signal(signal.SIGTERM)
+    assert live.end(close=False) == 143
+    assert live.covered == 3
+
+
+FATAL: list[tuple[str, str, int]] = [
+    (CARECYCLE, "unauthorized_401", 2),
+    (LEADSQUARED, "forbidden_403", 2),
+    (CARECYCLE, "not_found_404", 2),
+    (LEADSQUARED, "status_405", 2),
+    (LEADSQUARED, "status_500", 1),
+    (CARECYCLE, "sink_call", 3),
+    (LEADSQUARED, "sink_call", 3),
+]
+
+
+@pytest.mark.parametrize(("api", "kind", "code"), FATAL)
+def test_a_fatal_error_reads_on_and_says_its_sentence_last(
+    sandbox: Sandbox, tmp_path: Path, api: str, kind: str, code: int
+) -> None:
+    door = Door(api, sandbox, tmp_path)
+    settings: dict[str, Any] = {"max_retry_seconds": 1} if code == 1 else {}
+    door.fault(kind, after_calls=2)
+    text = singer(ROWS, state_every=5) + more_than_a_pipe_holds()
+    live = door.live(text, batch_size_rows=5, max_in_flight=1, installed=kind == "sink_call", **settings)
+    assert live.end() == code
+    assert live.feed_error is None, "the tap got a broken pipe"
+    account = door.report()["streams"]["people"]
+    assert live.covered == 10 + 5 * (sum(account["rejected"].values()) // 5)
+    assert account["unsent"] > 0
+    assert account["read"] < 3000, "what is drained is not counted"
+    last = live.err.splitlines()[-1]
+    assert "ERROR" in last
+    assert {1: "max_retry_seconds", 2: "refuses this account", 3: "max_reject_percent"}[code] in last
+    assert "Traceback" not in live.err
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("this is no message", "Line 4 "),
+        ('{"type": "RECORD", "stream": "people"}', "Line 4 "),
+        ('{"type": "RECORD", "stream": "others", "record": {"id": 1}}', "'others' came before its SCHEMA"),
+        ('{"type": "STATE"}', "Line 4 "),
+    ],
+)
+def test_input_that_is_no_singer(leads: Door, line: str, what: str) -> None:
+    text = singer(ROWS[:1], state_every=1) + line + "\n" + more_than_a_pipe_holds()
+    live = leads.live(text)
+    assert live.end() == 1
+    assert live.feed_error is None
+    assert what in live.err.splitlines()[-1]
+    assert "Traceback" not in live.err
+    assert leads.report()["streams"]["people"]["unsent"] == 1
+    assert live.states == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "names"),
+    [
+        ("batch_size_rows", "many", "BATCH_SIZE_ROWS"),
+        ("max_reject_percent", "101", "max_reject_percent"),
+        ("rate_limit", '{"calls": 0, "seconds": 5}', "rate_limit.calls"),
+        ("dry_run", "perhaps", "DRY_RUN"),
+        ("on_null", "forget", "on_null"),
+        ("field_map", '{"people": {"NoSuchField": {"convert": "magic"}}}', "field_map"),
+    ],
+)
+def test_a_wrong_setting_from_the_environment(door: Door, setting: str, value: str, names: str) -> None:
+    prefix = f"TARGET_{door.api.upper()}_"
+    settings = door.settings(report_path=None, rate_limit=None, streams=None)
+    env = {prefix + name.upper(): str(text) for name, text in settings.items()} | {prefix + setting.upper(): value}
+    done = run_forked(door.command, {}, "--config=ENV", stdin=singer(ROWS[:1]), cwd=door.folder, env=env)
+    assert done.code == 2
+    last = done.err.splitlines()[-1]
+    assert names in last
+    assert done.out == ""
+    for secret in (CARECYCLE_KEY, SECRET_KEY):
+        assert secret not in done.err
+    assert door.writes() == []

@@ -1,0 +1,103 @@
+"""A command as a process of its own whose imports were made beforehand, for tests that start it a hundred times.
+
+What the process itself is about (signals, kills, streams, the environment) is tested with the installed commands.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.processes import SECONDS, Run, _environment, write_config
+
+MODULES = {"target-carecycle": "target_carecycle.target", "target-leadsquared": "target_leadsquared.target"}
+CLASSES = {"target-carecycle": "TargetCareCycle", "target-leadsquared": "TargetLeadSquared"}
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["__main__", "tests.forked", *MODULES.values()])
+
+
+def run_forked(
+    command: str,
+    config: Mapping[str, Any],
+    *arguments: str,
+    stdin: str | bytes,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+) -> Run:
+    """Like `tests.processes.run`."""
+    files = [cwd / f".{command}.{name}" for name in ("in", "out", "err")]
+    files[0].write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
+    process = _process(command, config, arguments, files, cwd=cwd, env=env)
+    process.start()
+    process.join(SECONDS)
+    assert process.exitcode is not None, f"{command} did not end"
+    return Run(process.exitcode, files[1].read_text(), files[2].read_text())
+
+
+class ForkedProcess:
+    """Like `tests.processes.start`: pipes to a command under way, in a process group of its own."""
+
+    def __init__(self, command: str, config: Mapping[str, Any], *, cwd: Path) -> None:
+        files = [cwd / f".{command}.pipe-{name}" for name in ("in", "out", "err")]
+        for file in files:
+            file.unlink(missing_ok=True)
+            os.mkfifo(file)
+        self._process = _process(command, config, (), files, cwd=cwd, env=None)
+        self._process.start()
+        # In the order in which the other side opens them.
+        self.stdin = files[0].open("wb")
+        self.stdout = files[1].open("rb")
+        self.stderr = files[2].open("rb")
+        self.pid: int = self._process.pid or 0
+
+    def poll(self) -> int | None:
+        code: int | None = self._process.exitcode
+        return code
+
+    def wait(self, timeout: float) -> int:
+        self._process.join(timeout)
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout)
+        return code
+
+    def send_signal(self, signum: signal.Signals) -> None:
+        os.kill(self.pid, signum)
+
+
+def _process(
+    command: str,
+    config: Mapping[str, Any],
+    arguments: Sequence[str],
+    files: Sequence[Path],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None,
+) -> Any:
+    argv = [command, "--config", str(write_config(cwd, command, config)), *arguments]
+    names = [str(file) for file in files]
+    environment = dict(_environment(None) if env is None else env)
+    return _context.Process(target=_work, args=(command, argv, names, str(cwd), environment))
+
+
+def _work(command: str, argv: Sequence[str], files: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
+    os.setsid()
+    for handle, (file, flags) in enumerate(
+        zip(files, (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT | os.O_TRUNC] * 2), strict=True)
+    ):
+        opened = os.open(file, flags)
+        os.dup2(opened, handle)
+        os.close(opened)
+    sys.stdin, sys.stdout, sys.stderr = (open(handle, mode, closefd=False) for handle, mode in enumerate("rww"))  # noqa: SIM115
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv = list(argv)
+    getattr(importlib.import_module(MODULES[command]), CLASSES[command]).cli()

@@ -1,0 +1,328 @@
+"""The quota's promises one by one, most of them in a time that tests turn by hand."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lead_connectors.http.errors import StoppedError, TransientError
+from lead_connectors.http.quota import DAY, LEARNED_FOR, Quota, Window
+from tests.http.loopback import Clock, most_in_any
+
+SHARED = "https://api.example.com#key"
+
+
+def quota_of(clock: Clock, *windows: Window, account: str | None = None, patience: float = 900.0) -> Quota:
+    return Quota(windows, account=account, patience=patience, clock=clock, sleep=clock.sleep)
+
+
+def test_a_window_is_stretched_a_little_for_the_api_counts_arrivals() -> None:
+    assert Window(60, 60.0).length == pytest.approx(61.2)
+    assert Window(25, 5.0).length == pytest.approx(5.15)
+    assert Window(1, DAY).length == DAY + 60
+
+
+def test_a_burst_leaves_at_once_and_the_next_call_waits_one_window(clock: Clock) -> None:
+    quota = quota_of(clock, Window(3, 5.0))
+    for _ in range(3):
+        quota.acquire()
+    assert clock.slept < 0.001
+    quota.acquire()
+    assert clock.slept == pytest.approx(5.15, abs=0.001)
+    assert quota.seconds_waiting == pytest.approx(5.15, abs=0.001)
+    assert quota.calls == 4
+
+
+def test_all_windows_hold_at_once(clock: Clock) -> None:
+    quota = quota_of(clock, Window(5, 1.0), Window(8, 10.0))
+    moments = [quota.acquire() for _ in range(30)]
+    assert most_in_any(moments, 1.0) <= 5
+    assert most_in_any(moments, 10.0) <= 8
+
+
+def test_a_call_that_had_to_connect_counts_from_its_answer(clock: Clock) -> None:
+    quota = quota_of(clock, Window(1, 1.0))
+    slot = quota.acquire()
+    quota.settle(slot, latency=0.9, fresh_connection=True)
+    assert quota.acquire() == pytest.approx(slot + 0.9 + 1.1)
+
+
+def test_a_waiting_call_moves_back_where_an_earlier_one_arrived_late(clock: Clock) -> None:
+    quota = quota_of(clock, Window(1, 1.0))
+    first = quota.acquire()
+    sleep, clock_sleep = [], clock.sleep
+
+    def connected_meanwhile(seconds: float) -> None:
+        sleep.append(seconds)
+        clock_sleep(seconds)
+        if len(sleep) == 1:
+            quota.settle(first, latency=1.0, fresh_connection=True)
+
+    quota._sleep = connected_meanwhile
+    assert quota.acquire() == pytest.approx(first + 1.0 + 1.1)
+
+
+# --- a used-up day -----------------------------------------------------------------------------------------------
+
+
+def test_a_used_up_day_ends_the_run_at_once_and_counts_nothing(clock: Clock) -> None:
+    quota = quota_of(clock, Window(100, 1.0), Window(3, DAY))
+    for _ in range(3):
+        quota.acquire()
+    for _ in range(2):
+        with pytest.raises(TransientError, match="calls_per_day"):
+            quota.acquire()
+    assert clock.slept < 0.001
+    assert quota.calls == 3
+    clock.now += DAY + 61
+    quota.acquire()
+
+
+def test_a_used_up_day_is_waited_for_where_patience_allows(clock: Clock) -> None:
+    quota = quota_of(clock, Window(2, DAY), patience=2 * DAY)
+    first = quota.acquire()
+    quota.acquire()
+    assert quota.acquire() == pytest.approx(first + DAY + 60)
+
+
+def test_a_day_is_counted_even_if_a_process_without_a_day_budget_starts_meanwhile(clock: Clock) -> None:
+    quota = quota_of(clock, Window(2, DAY), account=SHARED)
+    quota.acquire()
+    quota.acquire()
+    quota.close()
+    clock.now += 7200
+    other = quota_of(clock, Window(60, 60.0), account=SHARED)
+    other.acquire()
+    other.close()
+    with pytest.raises(TransientError):
+        quota.acquire()
+    quota.close()
+
+
+def test_a_long_line_at_a_slow_rate_is_no_used_up_day() -> None:
+    """Sixteen calls at one a minute take a quarter of an hour: more than patience, but nothing is wrong."""
+    moments: list[float] = []
+    clock = Clock()
+    quota = quota_of(clock, Window(1, 60.0), patience=5.0)
+    for _ in range(16):
+        with quota._transaction() as (store, now):
+            moments.append(quota._place(store, now, None)[1])
+    assert moments[-1] - moments[0] == pytest.approx(15 * 61.2, abs=0.001)
+
+
+# --- pauses ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_holds_for_every_process_and_to_the_second(clock: Clock) -> None:
+    one, other = (quota_of(clock, Window(60, 60.0), account=SHARED) for _ in range(2))
+    one.acquire()
+    one.pause(37.0)
+    started = clock.now
+    other.acquire()
+    assert clock.now - started == pytest.approx(37.0, abs=0.001)
+    one.close()
+    other.close()
+
+
+def test_a_shorter_pause_does_not_cut_a_longer_one_short(clock: Clock) -> None:
+    quota = quota_of(clock, Window(60, 60.0))
+    quota.pause(60.0)
+    quota.pause(2.0)
+    quota.acquire()
+    assert clock.slept == pytest.approx(60.0, abs=0.001)
+
+
+def test_a_pause_beyond_patience_ends_this_run_and_no_other(clock: Clock) -> None:
+    one, other = (quota_of(clock, Window(60, 60.0), account=SHARED) for _ in range(2))
+    with pytest.raises(TransientError, match="1000 s"):
+        one.pause(1000.0)
+    with pytest.raises(TransientError):
+        one.acquire()
+    other.acquire()
+    assert clock.slept < 0.001
+    one.close()
+    other.close()
+
+
+# --- limits that a refusal names ---------------------------------------------------------------------------------
+
+
+def test_a_lower_limit_is_believed_for_the_rest_of_the_run(clock: Clock) -> None:
+    quota = quota_of(clock, Window(25, 5.0))
+    assert quota.believe(10, 5.0)
+    assert not quota.believe(10, 5.0)
+    assert Window(10, 5.0) in quota.windows
+    clock.now += 2 * LEARNED_FOR
+    moments = [quota.acquire() for _ in range(40)]
+    assert most_in_any(moments, 5.0) == 10
+
+
+@pytest.mark.parametrize("named", [(25, 5.0), (72, 5.0), (50, 10.0), (300, 60.0)])
+def test_a_limit_that_is_kept_anyway_changes_nothing(clock: Clock, named: tuple[int, float]) -> None:
+    quota = quota_of(clock, Window(25, 5.0))
+    assert not quota.believe(*named)
+    assert quota.windows == [Window(25, 5.0)]
+
+
+def test_a_higher_rate_in_a_shorter_window_is_a_lower_limit_all_the_same(clock: Clock) -> None:
+    """60 calls in 60 s may all leave in one second, which 10 in 5 s forbids."""
+    quota = quota_of(clock, Window(60, 60.0))
+    assert quota.believe(10, 5.0)
+    assert most_in_any([quota.acquire() for _ in range(60)], 5.0) == 10
+
+
+def test_another_process_keeps_to_what_one_has_learned_for_an_hour(clock: Clock) -> None:
+    one, other, late = (quota_of(clock, Window(25, 5.0), account=SHARED) for _ in range(3))
+    other.acquire()
+    one.believe(2, 5.0)
+    moments = [other.acquire() for _ in range(8)]
+    assert most_in_any(moments, 5.0) <= 2
+    clock.now += LEARNED_FOR + 1
+    started = clock.slept
+    for _ in range(25):
+        late.acquire()
+    assert clock.slept - started < 0.001
+    for quota in (one, other, late):
+        quota.close()
+
+
+# --- how many calls at once, and how full the quota was ----------------------------------------------------------
+
+
+def test_calls_in_flight_start_at_one_and_follow_the_latency(clock: Clock) -> None:
+    quota = quota_of(clock, Window(5, 1.0))
+    assert quota.useful_calls_in_flight(16) == 1
+    quota.settle(quota.acquire(), latency=0.01, fresh_connection=False)
+    assert quota.useful_calls_in_flight(16) == 1
+    for _ in range(30):
+        quota.settle(0.0, latency=1.0, fresh_connection=False)
+    assert 5 <= quota.useful_calls_in_flight(16) <= 8
+    assert quota.useful_calls_in_flight(4) == 4
+    quota.believe(1, 5.0)
+    assert quota.useful_calls_in_flight(16) == 1
+
+
+def test_the_share_used_counts_whole_windows(clock: Clock) -> None:
+    quota = quota_of(clock, Window(10, 5.0))
+    assert quota.used() == 0.0
+    for _ in range(5):
+        quota.acquire()
+    assert quota.used() == 0.5
+    for _ in range(35):
+        quota.acquire()
+    assert quota.used() == 1.0
+    clock.now += 4 * 5.15
+    quota.acquire()
+    assert 0.5 < quota.used() < 0.75
+    assert quota.calls_a_minute() > 0
+
+
+# --- clocks, stops, files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [-7200.0, -30.0])
+def test_a_clock_that_is_set_back_neither_stalls_nor_breaks_the_window(clock: Clock, step: float) -> None:
+    quota = quota_of(clock, Window(3, 5.0))
+    for _ in range(5):
+        quota.acquire()
+    quota.pause(10.0)
+    clock.now += step
+    before = clock.slept
+    for _ in range(2):
+        quota.acquire()
+    assert 4.0 < clock.slept - before < 16.0
+
+
+def test_stopping_ends_a_wait_at_once_and_gives_the_place_back() -> None:
+    stopping = threading.Event()
+    quota = Quota([Window(1, 600.0)], account=SHARED, stopping=stopping)
+    quota.acquire()
+    caught: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            quota.acquire()
+        except StoppedError as error:
+            caught.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while _rows(quota) < 2:
+        time.sleep(0.005)
+    started = time.monotonic()
+    stopping.set()
+    waiting.join(5)
+    assert caught
+    assert time.monotonic() - started < 2
+    assert _rows(quota) == 1
+    with pytest.raises(StoppedError):
+        quota.acquire()
+    assert _rows(quota) == 1
+    quota.close()
+
+
+def _rows(quota: Quota) -> int:
+    with quota._transaction() as (store, _):
+        return int(store.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="modes are POSIX's")
+def test_the_file_is_this_users_alone_and_names_no_key(own_temporary_folder: Path) -> None:
+    lax = own_temporary_folder / f"lead-connectors-{os.getuid()}"
+    lax.mkdir(mode=0o777)
+    quota = Quota([Window(1, 1.0)], account="https://api.example.com#u$r-secret")
+    quota.acquire()
+    (file,) = lax.iterdir()
+    assert stat.S_IMODE(lax.stat().st_mode) == 0o700
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert b"u$r-secret" not in file.read_bytes()
+    assert "secret" not in file.name
+    quota.close()
+
+
+def test_rubbish_in_the_file_is_replaced(clock: Clock, own_temporary_folder: Path) -> None:
+    quota = quota_of(clock, Window(1, 1.0), account=SHARED)
+    quota.acquire()
+    quota.close()
+    (file,) = own_temporary_folder.glob("*/*.quota")
+    file.write_bytes(b"not a database at all " * 100)
+    again = quota_of(clock, Window(1, 1.0), account=SHARED)
+    again.acquire()
+    again.close()
+
+
+def test_a_file_that_breaks_under_way_ends_the_run_safely(clock: Clock, own_temporary_folder: Path) -> None:
+    quota = quota_of(clock, Window(10, 1.0), account=SHARED)
+    quota.acquire()
+    (file,) = own_temporary_folder.glob("*/*.quota")
+    file.write_bytes(b"\0" * file.stat().st_size)
+    with pytest.raises(TransientError, match="temporary folder"):
+        quota.acquire()
+    quota.close()
+
+
+def test_without_a_temporary_folder_the_run_paces_itself(
+    clock: Clock, own_temporary_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_temporary_folder.joinpath(f"lead-connectors-{os.getuid() if hasattr(os, 'getuid') else 0}").write_text("taken")
+    quota = quota_of(clock, Window(1, 1.0), account=SHARED)
+    with caplog.at_level(logging.WARNING):
+        assert quota.acquire() + 1.1 == pytest.approx(quota.acquire())
+    assert "not writable" in caplog.text
+    quota.close()
+
+
+def test_a_closed_quota_can_be_used_again(clock: Clock) -> None:
+    quota = quota_of(clock, Window(1, 1.0), account=SHARED)
+    quota.acquire()
+    quota.close()
+    quota.close()
+    quota.acquire()
+    assert clock.slept == pytest.approx(1.1, abs=0.001)
+    quota.close()
