@@ -22,7 +22,7 @@ class ApiStats:
     answers_by_status: Counter[str] = field(default_factory=Counter)
     unknown_parameters: Counter[str] = field(default_factory=Counter)
     rows_per_call: list[int] = field(default_factory=list)
-    limit_refusals: int = 0
+    rate_limited_calls: int = 0
     in_flight: int = 0
     in_flight_maximum: int = 0
 
@@ -104,7 +104,7 @@ class Stats:
                     "calls_by_path": dict(seen.calls_by_path),
                     "answers_by_status": dict(seen.answers_by_status),
                     "arrivals": [round(each + self._clock_offset, 6) for each in seen.arrivals],
-                    "limit_refusals": seen.limit_refusals,
+                    "rate_limited_calls": seen.rate_limited_calls,
                     "max_calls_in_window": {
                         f"{seconds:g}": busiest(seen.arrivals, seconds)
                         for seconds in (5.0, 60.0, *(window.seconds for window in windows[api] if window.calls))

@@ -69,5 +69,5 @@ class World:
         limiter = self._bulk_limiter if bulk else self._limiters[api]
         refusal = limiter.admit(now)
         if refusal is not None:
-            self.stats.apis[api].limit_refusals += 1
+            self.stats.apis[api].rate_limited_calls += 1
         return refusal

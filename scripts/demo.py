@@ -132,7 +132,7 @@ class Sandbox:
     def calls(self) -> tuple[int, int]:
         """Calls that reached CareCycle and LeadSquared so far, and whether one was refused for its limit."""
         apis = self.ask("stats")["apis"]
-        refused = sum(api["limit_refusals"] for api in apis.values())
+        refused = sum(api["rate_limited_calls"] for api in apis.values())
         if refused:
             msg = f"{refused} calls were refused for going over a limit."
             raise DemoError(msg)

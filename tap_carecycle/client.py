@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lead_connectors.http.address import account_of, base_address
-from lead_connectors.http.errors import DeniedError, RefusedError, UnexpectedAnswerError
+from lead_connectors.http.errors import CallRejectedError, DeniedError, UnexpectedResponseError
 from lead_connectors.http.quota import Quota, Window
 from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.errors import SettingsError
@@ -83,13 +83,13 @@ class CustomersApi:
 
         Raises:
             SettingsError: The API refuses the key or a parameter, or ignores one that the run stands on.
-            UnexpectedAnswerError: The answer is none of a customers list.
+            UnexpectedResponseError: The answer is none of a customers list.
             TransientError: No usable answer came within `max_retry_seconds`.
             StoppedError: The run is being stopped.
         """
         try:
             body = self.session.call("GET", PATH, params=self.parameters(request, query))
-        except RefusedError as error:
+        except CallRejectedError as error:
             raise _refusal(error) from None
         except DeniedError as error:
             if error.status != NOT_FOUND or request.page == 1:
@@ -123,12 +123,12 @@ def read_page(body: Any, request: Request) -> Page:
 
     Raises:
         SettingsError: Another page came than was asked for.
-        UnexpectedAnswerError: The answer is none of a customers list.
+        UnexpectedResponseError: The answer is none of a customers list.
     """
     total = body.get("itemsTotal") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(total, int) or total < 0:
         msg = "CareCycle's answer is no list of customers (itemsTotal is missing): check api_url."
-        raise UnexpectedAnswerError(msg)
+        raise UnexpectedResponseError(msg)
     current = body.get("currentPage")
     if isinstance(current, int) and current != request.page:
         msg = (
@@ -141,7 +141,7 @@ def read_page(body: Any, request: Request) -> Page:
         items = []
     if not isinstance(items, list):
         msg = f"CareCycle's page {request.page} of the customers holds no list of items: nothing is lost, run again."
-        raise UnexpectedAnswerError(msg)
+        raise UnexpectedResponseError(msg)
     following = body.get("nextPage")
     has_next = isinstance(following, int) and following > request.page
     return Page.of((_row(item, request.page) for item in items), total, has_next=has_next)
@@ -150,16 +150,16 @@ def read_page(body: Any, request: Request) -> Page:
 def _row(item: Any, page: int) -> Row:
     if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
         msg = f"CareCycle's page {page} holds a customer without id: it cannot be told from others. Ask CareCycle."
-        raise UnexpectedAnswerError(msg)
+        raise UnexpectedResponseError(msg)
     created = item.get("createdAt")
     key = NEWEST_OF_ALL if created is None else moment_text(created)
     if key is None:
         msg = f"CareCycle's page {page} holds a createdAt that is no moment: the order of pages cannot be trusted."
-        raise UnexpectedAnswerError(msg)
+        raise UnexpectedResponseError(msg)
     return Row(item["id"], key, str(item.get("callerId")), item)
 
 
-def _refusal(error: RefusedError) -> SettingsError:
+def _refusal(error: CallRejectedError) -> SettingsError:
     """One sentence on a refused parameter, with its name and the API's message but never the value it received."""
     body = error.body if isinstance(error.body, dict) else {}
     problems = []

@@ -15,7 +15,7 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from singer_sdk.singerlib import RecordMessage
 from singer_sdk.singerlib.catalog import Catalog, MetadataMapping
 
-from lead_connectors.http.errors import UnexpectedAnswerError
+from lead_connectors.http.errors import UnexpectedResponseError
 from lead_connectors.plugin.errors import SettingsError
 from tap_carecycle import checkpoint
 from tap_carecycle.filters import CREATION_DATES, may_be_entered, query_of
@@ -313,4 +313,4 @@ def _explained(batches: Iterator[Batch]) -> Iterator[Batch]:
             "CareCycle's itemsTotal does not agree with its pages: nobody can tell when all customers are read. "
             "Nothing is lost, run again; if it stays so, ask CareCycle."
         )
-        raise UnexpectedAnswerError(msg) from None
+        raise UnexpectedResponseError(msg) from None

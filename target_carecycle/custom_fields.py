@@ -13,7 +13,7 @@ from typing import Any
 
 from lead_connectors.field_map.rules import FieldMap
 from lead_connectors.field_map.schema_paths import nearest, sentence
-from lead_connectors.http.errors import DeniedError, RefusedError
+from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.errors import SettingsError
 from target_carecycle.upload_record import CUSTOM_FIELDS, PHONE, PLACES
@@ -52,7 +52,7 @@ def fetch_custom_fields(session: ApiSession) -> CustomFields:
         params = {"page": str(page), "limit": str(PAGE_SIZE)}
         try:
             answer = session.call("GET", CUSTOM_FIELDS_PATH, params=params)
-        except (DeniedError, RefusedError) as error:
+        except (DeniedError, CallRejectedError) as error:
             if error.status == UNAUTHORIZED:
                 raise
             logger.warning(

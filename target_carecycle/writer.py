@@ -10,8 +10,8 @@ from typing import Any
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.delivery.writer import BatchWriter
-from lead_connectors.http.errors import AmbiguousError, RefusedError, StoppedError, TransientError
-from lead_connectors.http.session import ApiSession, Repeat
+from lead_connectors.http.errors import AmbiguousError, CallRejectedError, StoppedError, TransientError
+from lead_connectors.http.session import ApiSession, Retry
 from target_carecycle.response import blamed_records, read_upload, refusal_alone
 from target_carecycle.upload_record import EXTERNAL_ID, build_lead, opt_out_lead
 
@@ -50,7 +50,7 @@ class CareCycleWriter(BatchWriter):
         """Upload, again at most three times where it is not known what became of it."""
         for repeats in range(MOST_REPEATS + 1):
             try:
-                answer = self._session.call("POST", UPLOAD, json={"records": list(bodies)}, repeat=Repeat.ASK)
+                answer = self._session.call("POST", UPLOAD, json={"records": list(bodies)}, retry=Retry.ASK)
             except AmbiguousError as error:
                 if repeats == MOST_REPEATS:
                     msg = (
@@ -68,10 +68,10 @@ class CareCycleWriter(BatchWriter):
                 return read_upload(answer, [str(body.get(EXTERNAL_ID)) for body in bodies])
         raise AssertionError
 
-    def blame(self, error: RefusedError) -> Iterable[int]:
+    def blame(self, error: CallRejectedError) -> Iterable[int]:
         """`failedRecords[].index` or `errors[].path`."""
         return blamed_records(error.body)
 
-    def refused(self, error: RefusedError) -> Outcome:
+    def refused(self, error: CallRejectedError) -> Outcome:
         """Read from the first of its errors."""
         return refusal_alone(error.body)

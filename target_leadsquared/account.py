@@ -7,9 +7,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from lead_connectors.http.errors import DeniedError, UnexpectedAnswerError
+from lead_connectors.http.errors import DeniedError, UnexpectedResponseError
 from lead_connectors.http.session import ApiSession
-from lead_connectors.plugin.errors import ApiSessionError, SettingsError
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
 USER_BY_KEY = "/v2/Authentication.svc/UserByAccessKey.Get"
@@ -22,7 +22,7 @@ def fetch_metadata(session: ApiSession) -> list[dict[str, Any]]:
 
     Raises:
         SettingsError: The keys do not open this host, or may not read the fields.
-        UnexpectedAnswerError: The answer is no list of fields.
+        UnexpectedResponseError: The answer is no list of fields.
     """
     try:
         answer = session.call("GET", METADATA)
@@ -39,7 +39,7 @@ def fetch_metadata(session: ApiSession) -> list[dict[str, Any]]:
     )
     if not fields:
         msg = "LeadSquared's list of lead fields (LeadsMetaData.Get) is empty. Try again, or set preflight: off."
-        raise UnexpectedAnswerError(msg)
+        raise UnexpectedResponseError(msg)
     return fields
 
 
@@ -71,7 +71,7 @@ def explained(error: DeniedError, session: ApiSession) -> SettingsError:
         return error
     hosts = _hosts(error.body)
     if not hosts:
-        with contextlib.suppress(ApiSessionError):
+        with contextlib.suppress(ConnectorError):
             hosts = _hosts(session.call("GET", USER_BY_KEY))
     hosts -= {urlsplit(session.base_url).netloc.lower()}
     return _other_host(min(hosts)) if hosts else error

@@ -12,8 +12,8 @@ from typing import Any
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.delivery.writer import BatchWriter
-from lead_connectors.http.errors import AmbiguousError, RefusedError, TransientError
-from lead_connectors.http.session import ApiSession, Repeat
+from lead_connectors.http.errors import AmbiguousError, CallRejectedError, TransientError
+from lead_connectors.http.session import ApiSession, Retry
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.attributes import (
     AUTO,
@@ -122,13 +122,13 @@ class LeadSquaredWriter(BatchWriter):
         """Create or update, whatever the write mode: an opt-out is for the lead that is there."""
         if self._settings.write_mode == SINGLE:
             return [self._upsert_one(body) for body in bodies]
-        return self._rows(BULK_UPSERT, list(bodies), Repeat.ALWAYS)
+        return self._rows(BULK_UPSERT, list(bodies), Retry.ALWAYS)
 
-    def blame(self, error: RefusedError) -> Iterable[int]:
+    def blame(self, error: CallRejectedError) -> Iterable[int]:
         """Rows with an error, where a refusal has rows."""
         return blamed_rows(error.body)
 
-    def refused(self, error: RefusedError) -> Outcome:
+    def refused(self, error: CallRejectedError) -> Outcome:
         """Read from the exception's type and text."""
         return read_refusal(error.body, error.code, self._settings.identifiers)
 
@@ -141,7 +141,7 @@ class LeadSquaredWriter(BatchWriter):
             columns = sorted({name for lead_id in chunk for name in flags[lead_id]})
             try:
                 read = self._read_leads(chunk, columns)
-            except RefusedError as error:
+            except CallRejectedError as error:
                 logger.warning("The opt-outs of %d leads could not be read back (%s).", len(chunk), error.code)
                 continue
             for lead_id in chunk:
@@ -162,12 +162,12 @@ class LeadSquaredWriter(BatchWriter):
         rows = answer.get("Leads") if isinstance(answer, dict) else None
         return {str(row.get("ProspectID")).lower(): row for row in rows or [] if isinstance(row, dict)}
 
-    def _rows(self, path: str, bodies: list[Any], repeat: Repeat) -> list[Outcome]:
+    def _rows(self, path: str, bodies: list[Any], retry: Retry) -> list[Outcome]:
         _hold_against_schema(bodies, CREATE if path == BULK_CREATE else UPSERT)
         outcomes: dict[int, Outcome] = {}
         left = list(range(len(bodies)))
         for _ in range(MOST_REPEATS):
-            answer = self._session.call("POST", path, json=[bodies[place] for place in left], repeat=repeat)
+            answer = self._session.call("POST", path, json=[bodies[place] for place in left], retry=retry)
             rows = read_rows(answer, len(left), self._settings.identifiers)
             outcomes.update({place: row for place, row in zip(left, rows, strict=True) if row is not None})
             left = [place for place, row in zip(left, rows, strict=True) if row is None]
@@ -192,12 +192,12 @@ class LeadSquaredWriter(BatchWriter):
         sent_at = dt.datetime.now(tz=dt.timezone.utc)
         while left:
             try:
-                rows = self._rows(BULK_CREATE, [bodies[place] for place in left], Repeat.ASK)
+                rows = self._rows(BULK_CREATE, [bodies[place] for place in left], Retry.ASK)
             except AmbiguousError as error:
                 first_fault = time.monotonic() if first_fault is None else first_fault
                 attempt += 1
                 # First the wait: what timed out may land a little later than its caller gave up.
-                self._session.wait_to_repeat(attempt, first_fault)
+                self._session.wait_to_retry(attempt, first_fault)
                 logger.warning("%s. Looking for %d leads before any is sent again.", error, len(left))
                 found = {place: self._landed(bodies[place], sent_at) for place in left}
                 outcomes.update({place: outcome for place, outcome in found.items() if outcome is not None})
@@ -225,7 +225,7 @@ class LeadSquaredWriter(BatchWriter):
 def _hold_against_schema(body: Any, write_mode: str) -> None:
     """Refuse what breaks the call's schema as LeadSquared would, before it costs a call."""
     if not check_body(body, write_mode):
-        raise RefusedError(status=BAD_REQUEST, code="the call's schema")
+        raise CallRejectedError(status=BAD_REQUEST, code="the call's schema")
 
 
 def _found(lead: dict[str, Any], values: dict[str, Any], sent_at: dt.datetime) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from lead_connectors.http.errors import RefusedError
+from lead_connectors.http.errors import CallRejectedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,8 +17,8 @@ SINGLES_FROM = 3
 def deliver_split(
     items: Sequence[Item],
     send: Callable[[Sequence[Item]], Sequence[Result]],
-    refuse: Callable[[Item, RefusedError], Result],
-    blame: Callable[[RefusedError], Iterable[int]],
+    refuse: Callable[[Item, CallRejectedError], Result],
+    blame: Callable[[CallRejectedError], Iterable[int]],
 ) -> list[Result]:
     """Deliver all good items although bad ones make the API refuse whole calls.
 
@@ -32,7 +32,7 @@ def deliver_split(
         One result an item, in order.
 
     Raises:
-        ApiSessionError: Whatever `send` raises besides `RefusedError`.
+        ConnectorError: Whatever `send` raises besides `CallRejectedError`.
     """
     results: dict[int, Result] = {}
     bad = 0
@@ -41,7 +41,7 @@ def deliver_split(
         part = parts.pop(0)
         try:
             answers = send([items[place] for place in part])
-        except RefusedError as error:
+        except CallRejectedError as error:
             if len(part) == 1:
                 results[part[0]] = refuse(items[part[0]], error)
                 bad += 1

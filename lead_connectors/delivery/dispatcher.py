@@ -28,7 +28,7 @@ class Writer(Protocol):
         """Deliver the leads of one batch: one receipt a lead, in order.
 
         Raises:
-            ApiSessionError: No lead of the batch is accounted for, and the run has to end.
+            ConnectorError: No lead of the batch is accounted for, and the run has to end.
         """
 
 

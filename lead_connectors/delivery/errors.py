@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 
-from lead_connectors.plugin.errors import ApiSessionError
+from lead_connectors.plugin.errors import ConnectorError
 
 
-class DeliveryError(ApiSessionError):
+class DeliveryError(ConnectorError):
     """Root of this package's errors. Ends the run with exit code 1, safe to run again."""
 
 

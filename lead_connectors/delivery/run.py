@@ -151,7 +151,7 @@ class DeliveryRun:
 
         Raises:
             SignalledError: The event is a signal's number.
-            ApiSessionError: The batch failed as a whole, or too many records are refused: the run has to end.
+            ConnectorError: The batch failed as a whole, or too many records are refused: the run has to end.
         """
         if isinstance(event, int):
             raise SignalledError(event)
@@ -185,7 +185,7 @@ class DeliveryRun:
 
         Raises:
             PersonNeededError: Opt-outs are open.
-            ApiSessionError: See `attend`.
+            ConnectorError: See `attend`.
         """
         self._dispatcher.start(flush=True)
         while self._dispatcher.busy or self._dispatcher.waiting:

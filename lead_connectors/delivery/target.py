@@ -43,7 +43,7 @@ from lead_connectors.http.address import base_address
 from lead_connectors.http.errors import StoppedError
 from lead_connectors.http.quota import DAY, Quota, Window
 from lead_connectors.http.session import ApiSession
-from lead_connectors.plugin.errors import ApiSessionError
+from lead_connectors.plugin.errors import ConnectorError
 
 FINISH_SECONDS = 30.0
 """A stopped run waits so long for calls that are under way."""
@@ -323,7 +323,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         """Read the input to its end and deliver it, and keep the books whatever happens.
 
         Raises:
-            ApiSessionError: With the exit code of the contract.
+            ConnectorError: With the exit code of the contract.
         """
         problem: Exception | None = None
         try:
@@ -352,7 +352,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             self.delivery.finish_in_flight(FINISH_SECONDS)
         except Exception as second:  # noqa: BLE001  # the first problem is the one to tell
             if type(second) is not type(problem):
-                what = str(second) if isinstance(second, ApiSessionError) else type(second).__name__
+                what = str(second) if isinstance(second, ConnectorError) else type(second).__name__
                 self.logger.error("And then: %s.", what)  # noqa: TRY400
 
     def _close_books(self, exit_code: int) -> None:
@@ -376,7 +376,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         return {
             "calls": session.calls,
             "retries": session.retries,
-            "http_429": session.limit_refusals,
+            "http_429": session.rate_limited_calls,
             "seconds_waiting": round(session.seconds_waiting + self.quota.seconds_waiting, 1),
             "quota_used": round(self.quota.used(), 2),
         }

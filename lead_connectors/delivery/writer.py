@@ -9,7 +9,7 @@ from typing import Any
 from lead_connectors.delivery.batch import deliver_split
 from lead_connectors.delivery.lead import Lead, Receipt
 from lead_connectors.delivery.outcome import Outcome, Status
-from lead_connectors.http.errors import RefusedError
+from lead_connectors.http.errors import CallRejectedError
 from lead_connectors.reject_codes import RejectCode
 
 Call = Callable[[Sequence[Any]], list[Outcome]]
@@ -41,8 +41,8 @@ class BatchWriter(abc.ABC):
         """Make one call and read its answer into exactly one outcome a body.
 
         Raises:
-            RefusedError: The API refused the call as a whole.
-            ApiSessionError: The run has to end.
+            CallRejectedError: The API refused the call as a whole.
+            ConnectorError: The run has to end.
         """
 
     def opt_out_call(self, bodies: Sequence[Any]) -> list[Outcome]:
@@ -50,11 +50,11 @@ class BatchWriter(abc.ABC):
         return self.call(bodies)
 
     @abc.abstractmethod
-    def blame(self, error: RefusedError) -> Iterable[int]:
+    def blame(self, error: CallRejectedError) -> Iterable[int]:
         """Places (from 0) that a refused call names as its culprits."""
 
     @abc.abstractmethod
-    def refused(self, error: RefusedError) -> Outcome:
+    def refused(self, error: CallRejectedError) -> Outcome:
         """The outcome of a lead that was refused while it stood alone."""
 
     def without(self, lead: Lead, fields: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lead_connectors.plugin.errors import ApiSessionError, SettingsError
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 
 class DeniedError(SettingsError):
@@ -24,7 +24,7 @@ class DeniedError(SettingsError):
         self.body = body
 
 
-class RefusedError(ApiSessionError):
+class CallRejectedError(ConnectorError):
     """The API understood this call and will never accept it as it is. Final for what the call holds.
 
     Attributes:
@@ -40,17 +40,17 @@ class RefusedError(ApiSessionError):
         self.body = body
 
 
-class TransientError(ApiSessionError):
+class TransientError(ConnectorError):
     """A fault that may pass, but outlived `max_retry_seconds`. Ends the run with exit code 1, safe to run again."""
 
 
-class AmbiguousError(ApiSessionError):
+class AmbiguousError(ConnectorError):
     """A write was sent and no usable answer came back: it may have landed. Raised only where the caller asked."""
 
 
-class StoppedError(ApiSessionError):
+class StoppedError(ConnectorError):
     """The run is being stopped: nothing was sent for this call, or its answer is no longer waited for."""
 
 
-class UnexpectedAnswerError(ApiSessionError):
+class UnexpectedResponseError(ConnectorError):
     """An answer that contradicts the API's own pages. Ends the run with exit code 1."""

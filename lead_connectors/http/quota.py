@@ -119,7 +119,7 @@ class Quota:
         """Wait until one more call may leave, and count it.
 
         Returns:
-            The reserved moment, to be handed to `settle`.
+            The reserved moment, to be handed to `finish_call`.
 
         Raises:
             StoppedError: The run is being stopped.
@@ -143,7 +143,7 @@ class Quota:
                     store.execute("DELETE FROM calls WHERE rowid = ?", (ticket,))
             raise
 
-    def settle(self, slot: float, *, latency: float, fresh_connection: bool) -> None:
+    def finish_call(self, slot: float, *, latency: float, fresh_connection: bool) -> None:
         """Note how a call went.
 
         Args:
@@ -173,7 +173,7 @@ class Quota:
         with self._transaction() as (store, _):
             store.execute("INSERT INTO pauses (until) VALUES (?)", (until,))
 
-    def believe(self, calls: int, seconds: float) -> bool:
+    def learn_limit(self, calls: int, seconds: float) -> bool:
         """Keep to a limit that a refusal has named. Returns whether it is lower than what was kept to so far."""
         named = Window(calls, seconds)
         with self._transaction() as (store, now):

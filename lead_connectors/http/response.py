@@ -43,7 +43,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Reading:
+class ApiResponse:
     """An answer, read.
 
     Attributes:
@@ -63,7 +63,7 @@ class Reading:
     wait: float | None = None
 
 
-def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Reading:
+def read_response(status: int, headers: Mapping[str, str], content: bytes) -> ApiResponse:
     """Read one answer.
 
     Args:
@@ -81,7 +81,7 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Read
     if (limited := _limit(status, code, text, headers, body)) is not None:
         return limited
     verdict = _verdict(status, code, body)
-    return Reading(verdict, status, code, body, wait=retry_after(headers) if verdict is Verdict.TRANSIENT else None)
+    return ApiResponse(verdict, status, code, body, wait=retry_after(headers) if verdict is Verdict.TRANSIENT else None)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -116,14 +116,14 @@ def _is_error(status: int, body: Any) -> bool:
     return status >= HTTP_BAD_REQUEST or (isinstance(body, dict) and body.get("Status") == "Error")
 
 
-def _limit(status: int, code: str, text: str, headers: Mapping[str, str], body: Any) -> Reading | None:
+def _limit(status: int, code: str, text: str, headers: Mapping[str, str], body: Any) -> ApiResponse | None:
     """A refusal for pace, in any of its known forms: 429, an error with the text, any status with the type."""
     named = LIMIT_TEXT.search(text)
     if status != HTTP_LIMIT and code not in LIMIT_CODES and not (named and _is_error(status, body)):
         return None
     limit = (int(named[1]), float(named[2])) if named and int(named[1]) > 0 and float(named[2]) > 0 else None
     wait = _seconds(body.get("retryAfter")) if isinstance(body, dict) else None
-    return Reading(Verdict.LIMITED, status, code, body, limit, wait if wait is not None else retry_after(headers))
+    return ApiResponse(Verdict.LIMITED, status, code, body, limit, wait if wait is not None else retry_after(headers))
 
 
 def _code_and_text(status: int, body: Any) -> tuple[str, str]:

@@ -17,9 +17,9 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ProxyError
 
 from lead_connectors.http.address import check_address
-from lead_connectors.http.errors import AmbiguousError, DeniedError, RefusedError, StoppedError, TransientError
+from lead_connectors.http.errors import AmbiguousError, CallRejectedError, DeniedError, StoppedError, TransientError
 from lead_connectors.http.quota import Quota
-from lead_connectors.http.response import Reading, Verdict, read_answer
+from lead_connectors.http.response import ApiResponse, Verdict, read_response
 from lead_connectors.plugin.errors import SettingsError
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ SHORTEST_PAUSE = 1.0
 """Seconds: a refusal for pace that asks for no wait at all must not become a storm."""
 
 
-class Repeat(enum.Enum):
+class Retry(enum.Enum):
     """May a call be sent again after it was sent once and no usable answer came?"""
 
     ALWAYS = "always"
@@ -90,7 +90,7 @@ class ApiSession:
         self._pages_for_people = 0
         self.calls = 0
         self.retries = 0
-        self.limit_refusals = 0
+        self.rate_limited_calls = 0
         self.seconds_waiting = 0.0
 
     def __repr__(self) -> str:
@@ -104,31 +104,31 @@ class ApiSession:
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-        repeat: Repeat = Repeat.ALWAYS,
+        retry: Retry = Retry.ALWAYS,
     ) -> Any:
         """Make one call, again where that is safe and may help, and return the parsed JSON of its 2xx answer.
 
         Raises:
-            RefusedError: The API will never accept this call, `body` says why; or it is not to be had as JSON.
+            CallRejectedError: The API will never accept this call, `body` says why; or it is not to be had as JSON.
             DeniedError: 401, 403 (without limit text), 404, 405 or a redirect.
             SettingsError: The host has not once answered JSON, its certificate is not trusted, or the address or a
                 header cannot be sent.
             TransientError: Faults went on for `max_retry_seconds`, or the API asked for a longer pause.
-            AmbiguousError: `repeat` is ASK, the call was sent, and no usable answer came.
+            AmbiguousError: `retry` is ASK, the call was sent, and no usable answer came.
             StoppedError: The run is being stopped.
         """
         try:
             data = None if json is None else orjson.dumps(json)
         except TypeError:  # half a surrogate pair, a number beyond 64 bits
-            raise RefusedError(status=0, code="NotJson") from None
+            raise CallRejectedError(status=0, code="NotJson") from None
         first_fault: float | None = None
         attempt = 0
         while True:
             reading = self._attempt(method, path, params, data)
-            if isinstance(reading, Reading) and reading.verdict is Verdict.ACCEPTED:
+            if isinstance(reading, ApiResponse) and reading.verdict is Verdict.ACCEPTED:
                 self._answered = True
                 return reading.body
-            self._raise_what_is_final(reading, repeat)
+            self._raise_what_is_final(reading, retry)
             now = time.monotonic()
             first_fault = now if first_fault is None else first_fault
             left = self._max_retry_seconds - (now - first_fault)
@@ -137,11 +137,11 @@ class ApiSession:
             self.count_retry()
 
     def count_retry(self) -> None:
-        """Count a call that is made again; whoever repeats calls itself (`Repeat.ASK`) says so here."""
+        """Count a call that is made again; whoever repeats calls itself (`Retry.ASK`) says so here."""
         with self._lock:
             self.retries += 1
 
-    def wait_to_repeat(self, attempt: int, first_fault: float) -> None:
+    def wait_to_retry(self, attempt: int, first_fault: float) -> None:
         """Wait before a caller repeats an ambiguous call itself, and count it.
 
         Args:
@@ -165,14 +165,14 @@ class ApiSession:
         self._thread = threading.local()
         self.quota.close()
 
-    def _raise_what_is_final(self, reading: Reading | _Fault, repeat: Repeat) -> None:
+    def _raise_what_is_final(self, reading: ApiResponse | _Fault, retry: Retry) -> None:
         if isinstance(reading, _Fault):
-            if reading is _Fault.AMBIGUOUS and repeat is Repeat.ASK:
+            if reading is _Fault.AMBIGUOUS and retry is Retry.ASK:
                 raise AmbiguousError(self._no_answer(reading.value))
             return
         self._answered = self._answered or reading.body is not None
         if reading.verdict is Verdict.REFUSED:
-            raise RefusedError(status=reading.status, code=reading.code, body=reading.body)
+            raise CallRejectedError(status=reading.status, code=reading.code, body=reading.body)
         if reading.verdict is Verdict.DENIED:
             raise self._denied(reading)
         if reading.verdict is Verdict.LIMITED:
@@ -182,7 +182,7 @@ class ApiSession:
             self._pause(reading.wait)
         if reading.verdict is Verdict.NO_JSON and self._is_another_site():
             raise SettingsError(self._wrong_site())
-        if repeat is Repeat.ASK:
+        if retry is Retry.ASK:
             raise AmbiguousError(self._no_answer(reading.code))
 
     def _session(self) -> requests.Session:
@@ -196,7 +196,7 @@ class ApiSession:
 
     def _attempt(
         self, method: str, path: str, params: Mapping[str, str] | None, data: bytes | None
-    ) -> Reading | _Fault:
+    ) -> ApiResponse | _Fault:
         slot = self.quota.acquire()
         session = self._session()
         before = _connections(session)
@@ -224,11 +224,11 @@ class ApiSession:
             connected = _connections(session) > before
             late = response is None or (connected and not getattr(self._thread, "connects", False))
             self._thread.connects = connected
-            self.quota.settle(slot, latency=time.monotonic() - sent, fresh_connection=late)
+            self.quota.finish_call(slot, latency=time.monotonic() - sent, fresh_connection=late)
         # Outside of `except`: what is raised from here must not drag along an error that quotes a header.
         if response is None:
             return self._fault(failure)
-        return read_answer(response.status_code, response.headers, response.content)
+        return read_response(response.status_code, response.headers, response.content)
 
     def _fault(self, error: Exception | None) -> _Fault:
         """Tell what never left from what may have arrived. Only what is known for sure counts as never sent."""
@@ -246,11 +246,11 @@ class ApiSession:
         never = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ProxyError)
         return _Fault.NOT_SENT if any(isinstance(cause, never) for cause in causes) else _Fault.AMBIGUOUS
 
-    def _limited(self, reading: Reading) -> None:
+    def _limited(self, reading: ApiResponse) -> None:
         """Believe a refusal: keep to the limit that it names, and let nobody call until it is over."""
         with self._lock:
-            self.limit_refusals += 1
-        if reading.limit is not None and self.quota.believe(*reading.limit):
+            self.rate_limited_calls += 1
+        if reading.limit is not None and self.quota.learn_limit(*reading.limit):
             logger.warning(
                 "%s allows this account only %d calls in %g s: keeping to that for the rest of the run.",
                 self.api,
@@ -266,12 +266,16 @@ class ApiSession:
         """The API asked for it, so it holds for all threads and processes."""
         self.quota.pause(seconds, patience=self._max_retry_seconds)
 
-    def _wait_before_retry(self, reading: Reading | _Fault, attempt: int, left: float) -> None:
-        what = reading.code if isinstance(reading, Reading) else reading.value
-        what = "an answer without JSON" if isinstance(reading, Reading) and reading.verdict is Verdict.NO_JSON else what
+    def _wait_before_retry(self, reading: ApiResponse | _Fault, attempt: int, left: float) -> None:
+        what = reading.code if isinstance(reading, ApiResponse) else reading.value
+        what = (
+            "an answer without JSON"
+            if isinstance(reading, ApiResponse) and reading.verdict is Verdict.NO_JSON
+            else what
+        )
         if left <= 0:
             raise self._gave_up(what)
-        if isinstance(reading, Reading) and reading.verdict is Verdict.LIMITED:
+        if isinstance(reading, ApiResponse) and reading.verdict is Verdict.LIMITED:
             return  # the quota holds the pause
         wait = min(LONGEST_BACKOFF, 2.0 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
         wait = min(wait, left)
@@ -301,7 +305,7 @@ class ApiSession:
     def _cannot_be_sent(self) -> str:
         return f"{self.api}: api_url or a key holds a character that cannot be sent, such as a line break."
 
-    def _denied(self, reading: Reading) -> DeniedError:
+    def _denied(self, reading: ApiResponse) -> DeniedError:
         status = reading.status
         advice = self._advice.get(status, "Check api_url and the account's permissions.")
         return DeniedError(

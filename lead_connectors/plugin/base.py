@@ -24,7 +24,7 @@ from jsonschema import Draft7Validator, ValidationError
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 
-from lead_connectors.plugin.errors import ApiSessionError, SettingsError
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 from lead_connectors.plugin.redaction import silence_logs
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class CarefulCommand(click.Command):
             for problem in error.errors:
                 log.error("%s", problem)  # noqa: TRY400
             ctx.exit(SettingsError.exit_code)
-        except ApiSessionError as error:
+        except ConnectorError as error:
             log.error("%s", error)  # noqa: TRY400
             ctx.exit(error.exit_code)
         except BrokenPipeError:

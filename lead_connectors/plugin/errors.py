@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class ApiSessionError(Exception):
+class ConnectorError(Exception):
     """Root of all errors of this package.
 
     Attributes:
@@ -13,7 +13,7 @@ class ApiSessionError(Exception):
     exit_code = 1
 
 
-class SettingsError(ApiSessionError):
+class SettingsError(ConnectorError):
     """A person has to mend a setting, a credential or a permission. Ends the run with exit code 2."""
 
     exit_code = 2

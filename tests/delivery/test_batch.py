@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_connectors.delivery.batch import deliver_split
-from lead_connectors.http.errors import RefusedError, TransientError
+from lead_connectors.http.errors import CallRejectedError, TransientError
 
 BATCH = 25
 
@@ -25,7 +25,7 @@ class Api:
     def send(self, items: Sequence[int]) -> list[str]:
         self.calls.append(list(items))
         if self.bad & set(items):
-            raise RefusedError(status=400, code="MXInvalidInputException", body=[])
+            raise CallRejectedError(status=400, code="MXInvalidInputException", body=[])
         return [f"took {item}" for item in items]
 
     def deliver(self, items: Sequence[int]) -> list[str]:

@@ -22,7 +22,7 @@ def main() -> None:
     sys.stdin.readline()
     with ThreadPoolExecutor(int(threads)) as pool:
         list(pool.map(lambda number: session.call("GET", f"/{number}"), range(int(how_many))))
-    sys.stdout.write(json.dumps({"calls": quota.calls, "refused": session.limit_refusals}) + "\n")
+    sys.stdout.write(json.dumps({"calls": quota.calls, "refused": session.rate_limited_calls}) + "\n")
     session.close()
 
 

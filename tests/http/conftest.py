@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,20 +22,6 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def loggers_as_before() -> Iterator[None]:
-    """`silence_logs` changes the whole process: put it back."""
-    root = logging.getLogger()
-    names = [None, *logging.getLogger().manager.loggerDict]
-    levels = {name: logging.getLogger(name).level for name in names}
-    filters = {handler: list(handler.filters) for handler in root.handlers}
-    yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    for handler, before in filters.items():
-        handler.filters[:] = before
 
 
 @pytest.fixture

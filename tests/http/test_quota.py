@@ -49,7 +49,7 @@ def test_all_windows_hold_at_once(clock: Clock) -> None:
 def test_a_call_that_had_to_connect_counts_from_its_answer(clock: Clock) -> None:
     quota = quota_of(clock, Window(1, 1.0))
     slot = quota.acquire()
-    quota.settle(slot, latency=0.9, fresh_connection=True)
+    quota.finish_call(slot, latency=0.9, fresh_connection=True)
     assert quota.acquire() == pytest.approx(slot + 0.9 + 1.1)
 
 
@@ -62,7 +62,7 @@ def test_a_waiting_call_moves_back_where_an_earlier_one_arrived_late(clock: Cloc
         sleep.append(seconds)
         clock_sleep(seconds)
         if len(sleep) == 1:
-            quota.settle(first, latency=1.0, fresh_connection=True)
+            quota.finish_call(first, latency=1.0, fresh_connection=True)
 
     quota._sleep = connected_meanwhile
     assert quota.acquire() == pytest.approx(first + 1.0 + 1.1)
@@ -155,8 +155,8 @@ def test_a_pause_beyond_patience_ends_this_run_and_no_other(clock: Clock) -> Non
 
 def test_a_lower_limit_is_believed_for_the_rest_of_the_run(clock: Clock) -> None:
     quota = quota_of(clock, Window(25, 5.0))
-    assert quota.believe(10, 5.0)
-    assert not quota.believe(10, 5.0)
+    assert quota.learn_limit(10, 5.0)
+    assert not quota.learn_limit(10, 5.0)
     assert Window(10, 5.0) in quota.windows
     clock.now += 2 * LEARNED_FOR
     moments = [quota.acquire() for _ in range(40)]
@@ -166,21 +166,21 @@ def test_a_lower_limit_is_believed_for_the_rest_of_the_run(clock: Clock) -> None
 @pytest.mark.parametrize("named", [(25, 5.0), (72, 5.0), (50, 10.0), (300, 60.0)])
 def test_a_limit_that_is_kept_anyway_changes_nothing(clock: Clock, named: tuple[int, float]) -> None:
     quota = quota_of(clock, Window(25, 5.0))
-    assert not quota.believe(*named)
+    assert not quota.learn_limit(*named)
     assert quota.windows == [Window(25, 5.0)]
 
 
 def test_a_higher_rate_in_a_shorter_window_is_a_lower_limit_all_the_same(clock: Clock) -> None:
     """60 calls in 60 s may all leave in one second, which 10 in 5 s forbids."""
     quota = quota_of(clock, Window(60, 60.0))
-    assert quota.believe(10, 5.0)
+    assert quota.learn_limit(10, 5.0)
     assert most_in_any([quota.acquire() for _ in range(60)], 5.0) == 10
 
 
 def test_another_process_keeps_to_what_one_has_learned_for_an_hour(clock: Clock) -> None:
     one, other, late = (quota_of(clock, Window(25, 5.0), account=SHARED) for _ in range(3))
     other.acquire()
-    one.believe(2, 5.0)
+    one.learn_limit(2, 5.0)
     moments = [other.acquire() for _ in range(8)]
     assert most_in_any(moments, 5.0) <= 2
     clock.now += LEARNED_FOR + 1
@@ -198,13 +198,13 @@ def test_another_process_keeps_to_what_one_has_learned_for_an_hour(clock: Clock)
 def test_calls_in_flight_start_at_one_and_follow_the_latency(clock: Clock) -> None:
     quota = quota_of(clock, Window(5, 1.0))
     assert quota.useful_calls_in_flight(16) == 1
-    quota.settle(quota.acquire(), latency=0.01, fresh_connection=False)
+    quota.finish_call(quota.acquire(), latency=0.01, fresh_connection=False)
     assert quota.useful_calls_in_flight(16) == 1
     for _ in range(30):
-        quota.settle(0.0, latency=1.0, fresh_connection=False)
+        quota.finish_call(0.0, latency=1.0, fresh_connection=False)
     assert 5 <= quota.useful_calls_in_flight(16) <= 8
     assert quota.useful_calls_in_flight(4) == 4
-    quota.believe(1, 5.0)
+    quota.learn_limit(1, 5.0)
     assert quota.useful_calls_in_flight(16) == 1
 
 

@@ -69,7 +69,7 @@ class Law:
             latency = self.dice.random() * min(w.seconds for w in self.limits) * self.slowest
             self.arrived.append(self.time.now + (latency * self.dice.random() if fresh else 0.0))
             self.time.sleep(latency + 1e-9)
-            quota.settle(slot, latency=latency, fresh_connection=fresh)
+            quota.finish_call(slot, latency=latency, fresh_connection=fresh)
             fresh = self.fresh and self.dice.random() < 0.1
             if eventful and self.dice.random() < 0.1:
                 wait = self.dice.random() * 8
@@ -78,7 +78,7 @@ class Law:
             if eventful and self.dice.random() < 0.05:
                 lower = Window(self.dice.randint(1, 4), self.dice.choice([1.0, 3.0]))
                 self.learned.append((self.time.now, lower))
-                quota.believe(lower.calls, lower.seconds)
+                quota.learn_limit(lower.calls, lower.seconds)
 
     def run(self, callers: int, calls: int, *, eventful: bool) -> None:
         self.time.run([lambda: self.caller(calls, eventful=eventful)] * callers)
@@ -147,7 +147,7 @@ def test_the_quota_is_full_at_one_second_of_latency() -> None:
             slot = quota.acquire()
             sent.append(time.now)
             time.sleep(1.0)
-            quota.settle(slot, latency=1.0, fresh_connection=fresh)
+            quota.finish_call(slot, latency=1.0, fresh_connection=fresh)
             fresh = False
 
     time.run([lambda number=number: worker(number) for number in range(16)])  # type: ignore[misc]

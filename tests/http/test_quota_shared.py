@@ -40,7 +40,7 @@ def test_sixteen_threads_keep_the_window_and_fill_it() -> None:
         for _ in range(6):
             slot = quota.acquire()
             left.append(time.monotonic())
-            quota.settle(slot, latency=0.0, fresh_connection=False)
+            quota.finish_call(slot, latency=0.0, fresh_connection=False)
 
     run_at_once([caller] * 16)
     assert len(left) == quota.calls == 96
@@ -79,7 +79,7 @@ def test_the_quota_is_full_whatever_the_latency(server: Loopback) -> None:
     counts = in_windows(server.arrivals, window.length)[steady:]
     assert len(counts) >= 4
     assert sum(counts) >= 0.95 * window.calls * len(counts)
-    assert server.refused == session.limit_refusals == 0
+    assert server.refused == session.rate_limited_calls == 0
 
 
 @contextlib.contextmanager

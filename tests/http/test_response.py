@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from lead_connectors.http.response import Reading, Verdict, read_answer, retry_after
+from lead_connectors.http.response import ApiResponse, Verdict, read_response, retry_after
 
 LIMIT_TYPE = "MXAPIRateLimitExceededException"
 
 
-def read(status: int, body: Any = None, *, raw: bytes | None = None, **headers: str) -> Reading:
+def read(status: int, body: Any = None, *, raw: bytes | None = None, **headers: str) -> ApiResponse:
     named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return read_answer(status, named, orjson.dumps(body) if raw is None else raw)
+    return read_response(status, named, orjson.dumps(body) if raw is None else raw)
 
 
 def mx(name: str) -> dict[str, str]:
@@ -162,7 +162,7 @@ json_values = st.recursive(
 
 @given(st.integers(200, 599), json_values, st.dictionaries(st.sampled_from(["Retry-After", "Date"]), st.text()))
 def test_any_answer_gets_one_verdict(status: int, body: Any, headers: dict[str, str]) -> None:
-    reading = read_answer(status, headers, orjson.dumps(body))
+    reading = read_response(status, headers, orjson.dumps(body))
     assert reading.wait is None or reading.wait >= 0
     if reading.verdict is Verdict.ACCEPTED:
         assert 200 <= status < 300
@@ -171,4 +171,4 @@ def test_any_answer_gets_one_verdict(status: int, body: Any, headers: dict[str, 
 
 @given(st.integers(200, 599), st.binary())
 def test_any_bytes_are_read_without_an_exception(status: int, raw: bytes) -> None:
-    assert read_answer(status, {}, raw).status == status
+    assert read_response(status, {}, raw).status == status

@@ -16,10 +16,10 @@ import pytest
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError, SSLError
 
-from lead_connectors.http.errors import AmbiguousError, DeniedError, RefusedError, StoppedError, TransientError
+from lead_connectors.http.errors import AmbiguousError, CallRejectedError, DeniedError, StoppedError, TransientError
 from lead_connectors.http.quota import Quota, Window
-from lead_connectors.http.session import ApiSession, Repeat
-from lead_connectors.plugin.errors import ApiSessionError, SettingsError
+from lead_connectors.http.session import ApiSession, Retry
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 from lead_connectors.plugin.redaction import silence_logs
 from tests.http.loopback import Clock, HandTurnedEvent, Loopback, Scripted, scripted
 
@@ -43,7 +43,7 @@ def test_a_good_answer_is_parsed_and_the_call_is_as_asked(server: Loopback, make
     assert request.body == '[{"a":"\u00e9"}]'.encode()
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["x-api-key"] == SECRET
-    assert (session.calls, session.retries, session.limit_refusals) == (1, 0, 0)
+    assert (session.calls, session.retries, session.rate_limited_calls) == (1, 0, 0)
 
 
 def test_a_read_sends_no_body(server: Loopback, make_session: Make) -> None:
@@ -85,7 +85,7 @@ def test_a_write_that_may_have_landed_is_the_callers_to_decide(
     server.script = [fault]
     session = make_session()
     with pytest.raises(AmbiguousError, match="may have landed"):
-        session.call("POST", "/", json={}, repeat=Repeat.ASK)
+        session.call("POST", "/", json={}, retry=Retry.ASK)
     assert len(server.requests) == 1
 
 
@@ -94,14 +94,14 @@ def test_an_answer_slower_than_the_time_out_is_ambiguous(server: Loopback, make_
     server.script = [Scripted(fault="slow", until=release), Scripted(fault="slow", until=release), GOOD]
     session = make_session(timeout=0.2)
     with pytest.raises(AmbiguousError):
-        session.call("POST", "/", json={}, repeat=Repeat.ASK)
+        session.call("POST", "/", json={}, retry=Retry.ASK)
     assert session.call("POST", "/", json={}) == {"ok": True}
     assert len(server.requests) == 3
     release.set()
 
 
-@pytest.mark.parametrize("repeat", Repeat)
-def test_what_surely_never_left_is_always_sent_again(server: Loopback, make_session: Make, repeat: Repeat) -> None:
+@pytest.mark.parametrize("retry", Retry)
+def test_what_surely_never_left_is_always_sent_again(server: Loopback, make_session: Make, retry: Retry) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         session = make_session(f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -115,15 +115,15 @@ def test_what_surely_never_left_is_always_sent_again(server: Loopback, make_sess
                 return False
 
         session._stopping = Opened(Clock())
-        assert session.call("POST", "/", json={}, repeat=repeat) == {}
+        assert session.call("POST", "/", json={}, retry=retry) == {}
     assert len(server.requests) == 1
     assert session.retries == 4
 
 
-@pytest.mark.parametrize("repeat", Repeat)
-def test_a_name_that_is_not_found_and_a_dead_proxy_count_as_never_sent(make_session: Make, repeat: Repeat) -> None:
+@pytest.mark.parametrize("retry", Retry)
+def test_a_name_that_is_not_found_and_a_dead_proxy_count_as_never_sent(make_session: Make, retry: Retry) -> None:
     with pytest.raises(TransientError, match=r"no connection\. Check api_url and the network"):
-        make_session(NOWHERE, max_retry_seconds=5.0).call("POST", "/", json={}, repeat=repeat)
+        make_session(NOWHERE, max_retry_seconds=5.0).call("POST", "/", json={}, retry=retry)
     session = make_session(max_retry_seconds=5.0)
     inner = requests.exceptions.ProxyError(
         MaxRetryError(None, "/", ProxyError("Unable to connect to proxy", NewConnectionError(None, "refused")))  # type: ignore[arg-type]
@@ -153,15 +153,15 @@ def test_a_certificate_that_is_not_trusted_is_a_wrong_setting_unless_it_was_trus
 def test_a_caller_that_repeats_by_itself_waits_and_is_counted(make_session: Make, clock: Clock) -> None:
     session = make_session(max_retry_seconds=10.0)
     started = clock.now
-    session.wait_to_repeat(3, started)
+    session.wait_to_retry(3, started)
     assert 2.0 <= clock.now - started <= 4.0
     assert session.retries == 1
     clock.now += 10
     with pytest.raises(TransientError):
-        session.wait_to_repeat(4, started)
+        session.wait_to_retry(4, started)
     session._stopping.set()
     with pytest.raises(StoppedError):
-        session.wait_to_repeat(1, clock.now)
+        session.wait_to_retry(1, clock.now)
 
 
 def test_faults_for_ever_end_the_run_after_max_retry_seconds(
@@ -218,9 +218,9 @@ def test_a_refusal_for_pace_is_waited_out_in_full_and_sent_again(
     quota = Quota([Window(25, 5.0)], clock=clock, sleep=clock.sleep)
     session = make_session(quota=quota)
     started = clock.now
-    assert session.call("POST", "/", json={}, repeat=Repeat.ASK) == {"ok": True}
+    assert session.call("POST", "/", json={}, retry=Retry.ASK) == {"ok": True}
     assert clock.now - started == pytest.approx(wait, abs=0.1)
-    assert (session.calls, session.retries, session.limit_refusals) == (2, 1, 1)
+    assert (session.calls, session.retries, session.rate_limited_calls) == (2, 1, 1)
     assert (Window(10, 5.0) in quota.windows) == (LIMIT_TEXT.encode() in refusal.body)
 
 
@@ -232,7 +232,7 @@ def test_refusals_for_pace_for_ever_end_the_run(server: Loopback, make_session: 
         session.call("GET", "/")
     assert 300 <= clock.now - started <= 301
     assert len(server.requests) == 6
-    assert session.limit_refusals == 6
+    assert session.rate_limited_calls == 6
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -250,15 +250,15 @@ def test_an_asked_wait_beyond_max_retry_seconds_ends_the_run_at_once(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("repeat", Repeat)
+@pytest.mark.parametrize("retry", Retry)
 def test_a_wait_that_a_503_asks_for_is_kept_by_whatever_is_called_next(
-    server: Loopback, make_session: Make, clock: Clock, repeat: Repeat
+    server: Loopback, make_session: Make, clock: Clock, retry: Retry
 ) -> None:
     server.script = [Scripted(503, b"", {"Retry-After": "40"}), GOOD]
     session = make_session()
     started = clock.now
     try:
-        session.call("POST", "/", json={}, repeat=repeat)
+        session.call("POST", "/", json={}, retry=retry)
     except AmbiguousError:
         session.call("GET", "/look-up")
     assert clock.now - started >= 40
@@ -270,7 +270,7 @@ def test_after_a_refusal_that_names_a_limit_no_more_are_caused(server: Loopback)
     for _ in range(13):
         session.call("GET", "/")
     session.close()
-    assert session.limit_refusals == server.refused == 1
+    assert session.rate_limited_calls == server.refused == 1
 
 
 # --- final refusals ----------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_a_call_that_will_never_be_accepted_is_not_repeated(
     server: Loopback, make_session: Make, answer: Scripted, status: int, code: str
 ) -> None:
     server.script = [answer]
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(CallRejectedError) as caught:
         make_session().call("POST", "/", json={})
     assert (caught.value.status, caught.value.code) == (status, code)
     assert len(server.requests) == 1
@@ -309,7 +309,7 @@ def test_a_call_that_will_never_be_accepted_is_not_repeated(
 def test_what_is_not_to_be_had_as_json_is_refused_without_a_call(
     server: Loopback, make_session: Make, body: object
 ) -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(CallRejectedError) as caught:
         make_session().call("POST", "/", json=[body])
     assert caught.value.code == "NotJson"
     assert not server.requests
@@ -340,16 +340,16 @@ def test_html_first_and_again_is_another_site_for_a_write_too(server: Loopback, 
     server.afterwards = HTML
     session = make_session()
     with pytest.raises(AmbiguousError):
-        session.call("POST", "/", json={}, repeat=Repeat.ASK)
+        session.call("POST", "/", json={}, retry=Retry.ASK)
     with pytest.raises(SettingsError):
-        session.call("POST", "/", json={}, repeat=Repeat.ASK)
+        session.call("POST", "/", json={}, retry=Retry.ASK)
 
 
 @pytest.mark.parametrize("first", [GOOD, scripted(422, {"code": "VALIDATION_ERROR"})])
 def test_html_after_an_answer_in_json_passes(server: Loopback, make_session: Make, first: Scripted) -> None:
     server.script = [first, HTML, HTML, HTML, GOOD]
     session = make_session()
-    with contextlib.suppress(RefusedError):
+    with contextlib.suppress(CallRejectedError):
         session.call("GET", "/")
     assert session.call("GET", "/") == {"ok": True}
 
@@ -382,7 +382,7 @@ def test_a_connection_that_the_server_closed_between_calls_is_no_fault(server: L
     server.afterwards = Scripted(200, b"{}", fault="close_after")
     session = make_session()
     for _ in range(3):
-        session.call("POST", "/", json={}, repeat=Repeat.ASK)
+        session.call("POST", "/", json={}, retry=Retry.ASK)
         assert server.closed.acquire(timeout=5)
     assert len(server.requests) == 3
     assert session.retries == 0
@@ -391,13 +391,13 @@ def test_a_connection_that_the_server_closed_between_calls_is_no_fault(server: L
 def test_only_a_reconnection_after_a_kept_connection_moves_its_slot(make_session: Make) -> None:
     settled: list[bool] = []
     session = make_session()
-    settle = session.quota.settle
+    finish_call = session.quota.finish_call
 
     def spy(slot: float, *, latency: float, fresh_connection: bool) -> None:
         settled.append(fresh_connection)
-        settle(slot, latency=latency, fresh_connection=fresh_connection)
+        finish_call(slot, latency=latency, fresh_connection=fresh_connection)
 
-    session.quota.settle = spy  # type: ignore[method-assign]
+    session.quota.finish_call = spy  # type: ignore[method-assign]
     for _ in range(3):
         session.call("GET", "/")
     assert settled == [True, False, False]
@@ -463,12 +463,12 @@ def test_no_secret_and_no_record_in_errors_logs_or_representation(
     written = [repr(session), str(session)]
     for fault in faults:
         server.script, server.afterwards = [], fault
-        written += [_outcome(session, repeat) for repeat in Repeat]
+        written += [_outcome(session, repeat) for repeat in Retry]
     server.afterwards = scripted(429, {"ExceptionMessage": LIMIT_TEXT + " jane@example.com"})
-    written.append(_outcome(session, Repeat.ALWAYS))
-    written.append(_outcome(make_session(NOWHERE, max_retry_seconds=2.0), Repeat.ALWAYS))
-    written.append(_outcome(make_session(headers={"x-api-key": SECRET + "\n"}), Repeat.ALWAYS))
-    written.append(_outcome(make_session(headers={"x-api-key": SECRET + "\u20ac"}), Repeat.ALWAYS))
+    written.append(_outcome(session, Retry.ALWAYS))
+    written.append(_outcome(make_session(NOWHERE, max_retry_seconds=2.0), Retry.ALWAYS))
+    written.append(_outcome(make_session(headers={"x-api-key": SECRET + "\n"}), Retry.ALWAYS))
+    written.append(_outcome(make_session(headers={"x-api-key": SECRET + "\u20ac"}), Retry.ALWAYS))
     assert "cannot be sent" in written[-1]
     assert "cannot be sent" in written[-2]
     everything = "\n".join([*written, caplog.text, *(repr(vars(record)) for record in caplog.records)])
@@ -477,9 +477,9 @@ def test_no_secret_and_no_record_in_errors_logs_or_representation(
         assert hidden not in everything
 
 
-def _outcome(session: ApiSession, repeat: Repeat) -> str:
+def _outcome(session: ApiSession, retry: Retry) -> str:
     try:
-        return str(session.call("POST", PATH, json=LEAD, repeat=repeat))
-    except ApiSessionError as error:
+        return str(session.call("POST", PATH, json=LEAD, retry=retry))
+    except ConnectorError as error:
         chain: list[Any] = [error, error.__cause__, error.__context__]
         return "\n".join([*map(repr, chain), *map(str, chain), *traceback.format_exception(error)])

@@ -62,7 +62,7 @@ def test_carecycle_refuses_the_call_too_many_and_says_how_long(sandbox: SandboxC
     assert 59 <= body["retryAfter"] <= 60
     assert "Retry-After" not in answers[3].headers
     seen = sandbox.stats()["apis"]["carecycle"]
-    assert (seen["calls"], seen["limit_refusals"], seen["max_calls_in_window"]["60"]) == (4, 1, 4)
+    assert (seen["calls"], seen["rate_limited_calls"], seen["max_calls_in_window"]["60"]) == (4, 1, 4)
 
 
 def test_calls_without_a_key_count_too(sandbox: SandboxClient) -> None:

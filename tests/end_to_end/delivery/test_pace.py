@@ -45,7 +45,7 @@ def test_two_targets_on_one_account_share_the_quota(door: Door) -> None:
         runs.append(twin.live(singer(rows), batch_size_rows=1, rate_limit=FIVE_A_SECOND))
     assert [live.end() for live in runs] == [0, 0]
     assert len(door.arrived()) == 24
-    assert door.stats()["limit_refusals"] == 0
+    assert door.stats()["rate_limited_calls"] == 0
     assert busiest(write_moments(door), 1.0) <= 5
 
 
@@ -55,7 +55,7 @@ def test_the_quota_is_full_whatever_the_latency(leads: Door) -> None:
     limit(leads, "5/1")
     live = leads.live(singer(people(36)), batch_size_rows=1, rate_limit=FIVE_A_SECOND, preflight="off")
     assert live.end() == 0
-    assert leads.stats()["limit_refusals"] == 0
+    assert leads.stats()["rate_limited_calls"] == 0
     moments = write_moments(leads)
     assert len(moments) == 36
     # The first answers tell the latency; after them the windows are full, the last aside.
@@ -71,7 +71,7 @@ def test_a_lower_limit_is_believed_in_every_form(leads: Door, form: str) -> None
     limit(leads, "4/1")
     account = leads.deliver(people(9), batch_size_rows=1, max_in_flight=4)
     assert account["created"] == 9
-    refusals = leads.stats()["limit_refusals"]
+    refusals = leads.stats()["rate_limited_calls"]
     assert 1 <= refusals <= 4, "only calls that were under way"
     assert leads.report()["api"]["http_429"] == refusals
     assert max(leads.arrived().values()) == 1

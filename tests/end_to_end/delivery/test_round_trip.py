@@ -39,4 +39,4 @@ def test_a_round_trip_keeps_every_customer_and_the_agencys_own_ids(tmp_path: Pat
     assert after.keys() == before.keys(), "a customer came back as somebody new"
     for name, own_id in before.items():
         assert after[name] == own_id or (own_id is None and after[name] == name), "the agency's own id is gone"
-    assert counted["limit_refusals"] == 0, "tap and target share one quota"
+    assert counted["rate_limited_calls"] == 0, "tap and target share one quota"

@@ -41,7 +41,7 @@ def test_latency_does_not_waste_the_quota(monkeypatch: pytest.MonkeyPatch, tmp_p
         stats = sandbox.stats
         assert len(ids) == len(set(ids)) == 600
         assert stats["calls"] == 60
-        assert stats["limit_refusals"] == 0
+        assert stats["rate_limited_calls"] == 0
         assert stats["max_calls_in_window"]["2"] <= 10
         # Whole windows in the middle of the run are full, or nearly so.
         arrivals = stats["arrivals"]

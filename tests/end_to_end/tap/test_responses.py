@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lead_connectors.http.errors import UnexpectedAnswerError
+from lead_connectors.http.errors import UnexpectedResponseError
 from lead_connectors.plugin.errors import SettingsError
 from tap_carecycle.client import read_page
 from tap_carecycle.pages import Request
@@ -116,7 +116,7 @@ def page(**more: Any) -> dict[str, Any]:
     [None, [], {}, page(itemsTotal=None), page(itemsTotal="many"), page(items={}), page(items=None), page(items=["x"])],
 )
 def test_what_is_no_list_of_customers(body: Any) -> None:
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedResponseError):
         read_page(body, Request(1, 100))
 
 
@@ -125,7 +125,7 @@ def test_null_items_behind_the_end_are_none() -> None:
 
 
 def test_a_creation_that_is_no_moment() -> None:
-    with pytest.raises(UnexpectedAnswerError, match="createdAt that is no moment"):
+    with pytest.raises(UnexpectedResponseError, match="createdAt that is no moment"):
         read_page(page(items=[{"id": "a", "createdAt": "soon"}]), Request(1, 100))
 
 
