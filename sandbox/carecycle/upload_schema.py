@@ -1,4 +1,4 @@
-"""The schema of one uploaded lead: what makes CareCycle refuse the whole request."""
+"""The schema of an uploaded lead (`docs/api/carecycle.md` 2.2). CareCycle rejects a whole request for one violation."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import available_timezones
 
-from sandbox.carecycle_errors import Flaw, type_name
-from sandbox.exchange import Row
+from sandbox.carecycle.errors import Issue, type_name
+from sandbox.http_messages import JsonObject
 
 MAX_CUSTOM_FIELDS = 50
 MAX_FIELD_KEY = 100
 INT32 = range(-(2**31), 2**31)
-SHORT_ZONES = frozenset({"EST", "CST", "MST", "PST"})
-SYSTEM_ZONES = frozenset(available_timezones())
-ZONE_FORM = re.compile(r"[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2}")
+TIMEZONE_ABBREVIATIONS = frozenset({"EST", "CST", "MST", "PST"})
+SYSTEM_TIMEZONES = frozenset(available_timezones())
+TIMEZONE_FORM = re.compile(r"[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2}")
 DATE_OF_BIRTH = re.compile(r"(0[1-9]|1[0-2])[-/](0[1-9]|[12]\d|3[01])[-/]\d{4}")
 
-Found = tuple[str, str, str]
+Problem = tuple[str, str, str]
 """Message, expected, code."""
 
-Check = Callable[[Any], Found | None]
+Check = Callable[[Any], Problem | None]
 
 
-def _wrong_type(expected: str, value: Any) -> Found:
+def _wrong_type(expected: str, value: Any) -> Problem:
     return f"Invalid input: expected {expected}, received {type_name(value)}", expected, "invalid_type"
 
 
-def text(longest: int | None = None, shortest: int = 0) -> Check:
-    """Return a check for text within lengths."""
+def text(max_length: int | None = None, min_length: int = 0) -> Check:
+    """Return a check for text whose length is within the bounds."""
 
-    def check(value: Any) -> Found | None:
+    def check(value: Any) -> Problem | None:
         if not isinstance(value, str):
             return _wrong_type("string", value)
-        if longest is not None and len(value) > longest:
-            return f"Too big: expected string to have <={longest} characters", "string", "too_big"
-        if len(value) < shortest:
-            return f"Too small: expected string to have >={shortest} characters", "string", "too_small"
+        if max_length is not None and len(value) > max_length:
+            return f"Too big: expected string to have <={max_length} characters", "string", "too_big"
+        if len(value) < min_length:
+            return f"Too small: expected string to have >={min_length} characters", "string", "too_small"
         return None
 
     return check
 
 
 def matching(pattern: str) -> Check:
-    """Return a check for text of one form."""
-    form = re.compile(pattern)
+    """Return a check for text that matches a pattern as a whole."""
+    compiled = re.compile(pattern)
 
-    def check(value: Any) -> Found | None:
+    def check(value: Any) -> Problem | None:
         if not isinstance(value, str):
             return _wrong_type("string", value)
-        if not form.fullmatch(value):
+        if not compiled.fullmatch(value):
             return f"Invalid string: must match pattern /^{pattern}$/", "string", "invalid_format"
         return None
 
@@ -58,9 +58,9 @@ def matching(pattern: str) -> Check:
 
 
 def one_of(*options: str) -> Check:
-    """Return a check for one of some words."""
+    """Return a check for one of the options."""
 
-    def check(value: Any) -> Found | None:
+    def check(value: Any) -> Problem | None:
         expected = "|".join(options)
         if value not in options:
             return f"Invalid option: expected one of {expected}", expected, "invalid_value"
@@ -69,8 +69,8 @@ def one_of(*options: str) -> Check:
     return check
 
 
-def int32(value: Any) -> Found | None:
-    """Check a whole number of 32 bits."""
+def int32(value: Any) -> Problem | None:
+    """Check a whole number in the int32 range."""
     if isinstance(value, bool) or not isinstance(value, int):
         return _wrong_type("int", value)
     if value not in INT32:
@@ -78,34 +78,34 @@ def int32(value: Any) -> Found | None:
     return None
 
 
-def boolean(value: Any) -> Found | None:
-    """Check a real boolean."""
+def boolean(value: Any) -> Problem | None:
+    """Check a JSON boolean."""
     return None if isinstance(value, bool) else _wrong_type("boolean", value)
 
 
-def cost(value: Any) -> Found | None:
+def cost(value: Any) -> Problem | None:
     """Check a number that is not negative."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return _wrong_type("number", value)
     return ("Too small: expected number to be >=0", "number", "too_small") if value < 0 else None
 
 
-def zone(value: Any) -> Found | None:
-    """Check an IANA time zone or one of the four short names."""
+def timezone(value: Any) -> Problem | None:
+    """Check an IANA time zone or one of the four abbreviations."""
     if not isinstance(value, str):
         return _wrong_type("string", value)
-    # A bare machine may have no zone data; then the form has to do.
-    known = value in SYSTEM_ZONES if SYSTEM_ZONES else ZONE_FORM.fullmatch(value) is not None
-    return None if known or value in SHORT_ZONES else ("Invalid time zone", "string", "custom")
+    # A machine without time zone data can check the form only.
+    known = value in SYSTEM_TIMEZONES if SYSTEM_TIMEZONES else TIMEZONE_FORM.fullmatch(value) is not None
+    return None if known or value in TIMEZONE_ABBREVIATIONS else ("Invalid time zone", "string", "custom")
 
 
 FIELDS: dict[str, Check] = {
     "postalCode": matching(r"\d{5}"),
-    "phoneNumber": text(255, shortest=1),
+    "phoneNumber": text(255, min_length=1),
     "firstName": text(255),
     "lastName": text(255),
     "email": text(255),
-    "timezone": zone,
+    "timezone": timezone,
     "state": text(50),
     "city": text(255),
     "county": text(255),
@@ -131,32 +131,32 @@ FIELDS: dict[str, Check] = {
     "doNotSMS": boolean,
     "doNotEmail": boolean,
     "doNotMail": boolean,
-    "externalId": text(255, shortest=1),
-    "sourceId": text(255, shortest=1),
+    "externalId": text(255, min_length=1),
+    "sourceId": text(255, min_length=1),
     "leadCost": cost,
 }
 NEVER_NULL = frozenset({"phoneNumber", "sourceId", "leadCost", "customFields"})
 
 
-def flaws_of(record: Any, index: int, *, drop_unknown: bool, place_needed: bool) -> list[Flaw]:
-    """Hold one record against the schema.
+def schema_issues(record: Any, index: int, *, drop_unknown: bool, location_required: bool) -> list[Issue]:
+    """Validate one record.
 
     Args:
-        record: The record as it came.
-        index: Its place in the request.
-        drop_unknown: Whether unknown fields pass (and are dropped), as in the real API.
-        place_needed: Whether the lack of both postalCode and timezone is a flaw of the schema.
+        record: The record, a JSON value of any type.
+        index: Its index in the request.
+        drop_unknown: Whether unknown fields are dropped, as the real API most likely does.
+        location_required: Whether a record without postalCode and timezone violates the schema.
 
     Returns:
-        Everything that is wrong; empty for a good record.
+        All issues; empty for a valid record.
     """
     path = ("records", str(index))
     if not isinstance(record, dict):
-        return [_flaw(path, record, _wrong_type("object", record))]
-    flaws = []
+        return [_issue(path, record, _wrong_type("object", record))]
+    issues = []
     if "phoneNumber" not in record:
-        flaws.append(
-            Flaw(
+        issues.append(
+            Issue(
                 (*path, "phoneNumber"),
                 "Invalid input: expected string, received undefined",
                 "string",
@@ -166,52 +166,52 @@ def flaws_of(record: Any, index: int, *, drop_unknown: bool, place_needed: bool)
         )
     for name, value in record.items():
         if name == "customFields":
-            flaws += _custom_field_flaws(value, (*path, name))
+            issues += _custom_field_issues(value, (*path, name))
         elif name not in FIELDS:
             if not drop_unknown:
                 message = f'Unrecognized key: "{name}"'
-                flaws.append(Flaw(path, message, "never", type_name(value), "unrecognized_keys"))
+                issues.append(Issue(path, message, "never", type_name(value), "unrecognized_keys"))
         elif (value is not None or name in NEVER_NULL) and (found := FIELDS[name](value)):
-            flaws.append(_flaw((*path, name), value, found))
-    if place_needed and lacks_place(record):
+            issues.append(_issue((*path, name), value, found))
+    if location_required and lacks_location(record):
         message = "Either postalCode or timezone is required"
-        flaws.append(Flaw((*path, "postalCode"), message, "string", "undefined", "custom"))
-    return flaws
+        issues.append(Issue((*path, "postalCode"), message, "string", "undefined", "custom"))
+    return issues
 
 
-def lacks_place(record: Row) -> bool:
-    """Return whether neither postalCode nor timezone says when a call is allowed."""
+def lacks_location(record: JsonObject) -> bool:
+    """Return whether the record has neither postalCode nor timezone, so that the allowed calling hours are unknown."""
     return not record.get("postalCode") and not record.get("timezone")
 
 
-def _custom_field_flaws(value: Any, path: tuple[str, ...]) -> list[Flaw]:
+def _custom_field_issues(value: Any, path: tuple[str, ...]) -> list[Issue]:
     if not isinstance(value, list):
-        return [_flaw(path, value, _wrong_type("array", value))]
-    flaws = []
+        return [_issue(path, value, _wrong_type("array", value))]
+    issues = []
     if len(value) > MAX_CUSTOM_FIELDS:
         message = f"Too big: expected array to have <={MAX_CUSTOM_FIELDS} items"
-        flaws.append(_flaw(path, value, (message, "array", "too_big")))
-    checks = {"fieldKey": text(MAX_FIELD_KEY, shortest=1), "value": text()}
-    for place, entry in enumerate(value):
-        here = (*path, str(place))
+        issues.append(_issue(path, value, (message, "array", "too_big")))
+    checks = {"fieldKey": text(MAX_FIELD_KEY, min_length=1), "value": text()}
+    for index, entry in enumerate(value):
+        entry_path = (*path, str(index))
         if not isinstance(entry, dict):
-            flaws.append(_flaw(here, entry, _wrong_type("object", entry)))
+            issues.append(_issue(entry_path, entry, _wrong_type("object", entry)))
             continue
-        flaws += [
-            _flaw((*here, name), entry.get(name), found)
+        issues += [
+            _issue((*entry_path, name), entry.get(name), found)
             for name, check in checks.items()
             if (found := check(entry.get(name)))
         ]
-        flaws += [
-            Flaw(here, f'Unrecognized key: "{name}"', "never", "string", "unrecognized_keys")
+        issues += [
+            Issue(entry_path, f'Unrecognized key: "{name}"', "never", "string", "unrecognized_keys")
             for name in entry
             if name not in checks
         ]
-    return flaws
+    return issues
 
 
-def _flaw(path: tuple[str, ...], value: Any, found: Found) -> Flaw:
+def _issue(path: tuple[str, ...], value: Any, found: Problem) -> Issue:
     message, expected, code = found
-    # The value itself comes back, as in the vendor's own validator: a client must not log it.
+    # As in the real API the value itself is returned: a client must not log it.
     received = str(value) if isinstance(value, (str, int, float)) else type_name(value)
-    return Flaw(path, message, expected, received, code)
+    return Issue(path, message, expected, received, code)
