@@ -70,7 +70,9 @@ class Sandbox:
     async def _respond_within_limit(self, request: Request, connection: ClientConnection) -> str:
         plan = self._backend.faults.plan(request)
         fault = plan.fault
-        self._backend.stats.faults_fired.update(fired.kind for fired in (fault, *(f for _, f in plan.rows)) if fired)
+        self._backend.stats.faults_fired.update(
+            fired.kind for fired in (fault, *(row_fault for _, row_fault in plan.rows)) if fired
+        )
         if fault is not None and fault.kind == "slow" and fault.when == "before":
             await connection.wait(fault.seconds)
         response = self._response_with_faults(request, plan)

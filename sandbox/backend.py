@@ -58,7 +58,7 @@ class Backend:
 
     def apply_limits(self) -> None:
         """Replace all limiters by empty ones for `windows` and `bulk_window`."""
-        general = {api: [SlidingWindow(each) for each in windows] for api, windows in self.windows.items()}
+        general = {api: [SlidingWindow(window) for window in windows] for api, windows in self.windows.items()}
         self._limiters = {api: Limiter(windows) for api, windows in general.items()}
         # A bulk call counts in the general windows and in its own.
         self._bulk_limiter = Limiter([*general[LEADSQUARED], SlidingWindow(self.bulk_window)])

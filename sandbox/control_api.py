@@ -106,7 +106,9 @@ class ControlApi:
         if request.method == "POST":
             body = await read_value(request)
             try:
-                faults.active += [Fault.read(row) for row in (body if isinstance(body, list) else [body])]
+                faults.active += [
+                    Fault.read(description) for description in (body if isinstance(body, list) else [body])
+                ]
             except FaultError as error:
                 raise ControlError(str(error)) from error
         elif request.method == "DELETE":

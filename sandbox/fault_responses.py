@@ -82,16 +82,16 @@ def _leadsquared(fault: Fault, window: Window) -> Response:
         status = int(number)
         phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
         return Response(status, text=fault.message or phrase, content_type="text/plain")
-    kinds = {
+    defaults = {
         "unauthorized_401": (leadsquared_errors.UNAUTHORIZED, "Invalid access credentials"),
         "forbidden_403": (leadsquared_errors.NO_PERMISSION, "You do not have permission for this action"),
         "not_found_404": (leadsquared_errors.NO_SUCH_API, "The API could not be found"),
     }
     error = row_error(fault)
-    default_kind, default_text = kinds.get(fault.kind, (error.exception_type, error.message))
+    default_type, default_text = defaults.get(fault.kind, (error.exception_type, error.message))
     status = fault.status or (int(number) if number.isdigit() else 500)
     return leadsquared_errors.error_response(
-        status, fault.exception_type or default_kind, fault.message or default_text
+        status, fault.exception_type or default_type, fault.message or default_text
     )
 
 
@@ -128,10 +128,10 @@ def _edit_list(rows: list[JsonObject], plan: FaultPlan, key: str) -> list[JsonOb
             edited[index] = [{**row, key: unknown}]
         elif fault.when == "after" and key == "RowNumber":
             error = row_error(fault)
-            shown = {"LeadId": "", "LeadCreated": False, "ErrorMessage": error.message}
+            error_fields = {"LeadId": "", "LeadCreated": False, "ErrorMessage": error.message}
             if "LeadUpdated" in row:
-                shown |= {"LeadUpdated": False, "AffectedRows": 0, "ExceptionType": error.exception_type}
-            edited[index] = [{**row, **shown}]
+                error_fields |= {"LeadUpdated": False, "AffectedRows": 0, "ExceptionType": error.exception_type}
+            edited[index] = [{**row, **error_fields}]
     return [row for group in edited for row in group]
 
 
@@ -141,9 +141,9 @@ def _edit_upload_response(request: Request, body: JsonObject, plan: FaultPlan) -
         if index >= len(records):
             continue
         external_id = records[index].get("externalId")
-        own_errors = [each for each in body["errors"] if each["externalId"] == external_id]
+        own_errors = [entry for entry in body["errors"] if entry["externalId"] == external_id]
         if fault.kind == "drop_row":
-            body["errors"] = [each for each in body["errors"] if each not in own_errors]
+            body["errors"] = [entry for entry in body["errors"] if entry not in own_errors]
             body["failed" if own_errors else "succeeded"] -= 1
         elif fault.kind == "repeat_row":
             body["errors"] += own_errors

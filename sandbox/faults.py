@@ -69,11 +69,11 @@ class Fault:
     fired: int = 0
 
     @classmethod
-    def read(cls, row: Any) -> Fault:
-        """Read one description.
+    def read(cls, description: Any) -> Fault:
+        """Read the description of one fault.
 
         Args:
-            row: A JSON value; a valid one is an object.
+            description: A JSON value; a valid one is an object.
 
         Returns:
             The fault with all its defaults.
@@ -82,10 +82,10 @@ class Fault:
             FaultError: The description is invalid.
         """
         names = set(cls.__dataclass_fields__) - {"seen", "fired"}
-        if not isinstance(row, dict) or "kind" not in row or not set(row) <= names:
+        if not isinstance(description, dict) or "kind" not in description or not set(description) <= names:
             message = f"a fault is an object with kind and any of {', '.join(sorted(names - {'kind'}))}"
             raise FaultError(message)
-        fault = cls(**row)
+        fault = cls(**description)
         kinds = ROW_KINDS | TRANSPORT_KINDS | RESPONSE_KINDS
         if fault.kind not in kinds and not STATUS_KIND.fullmatch(str(fault.kind)):
             message = f"no fault kind {fault.kind!r}; there are status_NNN, {', '.join(sorted(kinds))}"
@@ -121,9 +121,9 @@ class FaultPlan:
 class Faults:
     """All active faults. Probabilities are drawn from a seed."""
 
-    def __init__(self, rows: Sequence[JsonObject], seed: int) -> None:
+    def __init__(self, descriptions: Sequence[JsonObject], seed: int) -> None:
         self._rng = random.Random(seed)
-        self.active = [Fault.read(row) for row in rows]
+        self.active = [Fault.read(description) for description in descriptions]
 
     def plan(self, request: Request) -> FaultPlan:
         """Choose the faults of a call, and note in the request which rows fail before the write.
@@ -185,7 +185,7 @@ def request_records(request: Request) -> list[JsonObject]:
         return []
     if request.api == CARECYCLE:
         records = body.get("records") if isinstance(body, dict) else None
-        return [each for each in records if isinstance(each, dict)] if isinstance(records, list) else []
+        return [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
     if not isinstance(body, list):
         return []
     leads = body if body and isinstance(body[0], list) else [body]
@@ -210,19 +210,19 @@ def parse_fault(text: str) -> JsonObject:
     """
     if text.startswith("{"):
         try:
-            row = json.loads(text)
+            description = json.loads(text)
         except json.JSONDecodeError as error:
             message = f"fault {text!r} is not JSON"
             raise FaultError(message) from error
     else:
         kind, *pairs = text.split(",")
-        row = {"kind": kind}
+        description = {"kind": kind}
         for pair in pairs:
             name, _, value = pair.partition("=")
-            target = row.setdefault("match", {}) if name.startswith("match.") else row
+            target = description.setdefault("match", {}) if name.startswith("match.") else description
             target[name.removeprefix("match.")] = parse_value(value)
-    Fault.read(row)
-    return dict(row)
+    Fault.read(description)
+    return dict(description)
 
 
 def parse_value(text: str) -> Any:

@@ -171,8 +171,8 @@ def schema_issues(record: Any, index: int, *, drop_unknown: bool, location_requi
             if not drop_unknown:
                 message = f'Unrecognized key: "{name}"'
                 issues.append(Issue(path, message, "never", type_name(value), "unrecognized_keys"))
-        elif (value is not None or name in NEVER_NULL) and (found := FIELDS[name](value)):
-            issues.append(_issue((*path, name), value, found))
+        elif (value is not None or name in NEVER_NULL) and (problem := FIELDS[name](value)):
+            issues.append(_issue((*path, name), value, problem))
     if location_required and lacks_location(record):
         message = "Either postalCode or timezone is required"
         issues.append(Issue((*path, "postalCode"), message, "string", "undefined", "custom"))
@@ -198,9 +198,9 @@ def _custom_field_issues(value: Any, path: tuple[str, ...]) -> list[Issue]:
             issues.append(_issue(entry_path, entry, _wrong_type("object", entry)))
             continue
         issues += [
-            _issue((*entry_path, name), entry.get(name), found)
+            _issue((*entry_path, name), entry.get(name), problem)
             for name, check in checks.items()
-            if (found := check(entry.get(name)))
+            if (problem := check(entry.get(name)))
         ]
         issues += [
             Issue(entry_path, f'Unrecognized key: "{name}"', "never", "string", "unrecognized_keys")
@@ -210,8 +210,8 @@ def _custom_field_issues(value: Any, path: tuple[str, ...]) -> list[Issue]:
     return issues
 
 
-def _issue(path: tuple[str, ...], value: Any, found: Problem) -> Issue:
-    message, expected, code = found
+def _issue(path: tuple[str, ...], value: Any, problem: Problem) -> Issue:
+    message, expected, code = problem
     # As in the real API the value itself is returned: a client must not log it.
     received = str(value) if isinstance(value, (str, int, float)) else type_name(value)
     return Issue(path, message, expected, received, code)

@@ -46,9 +46,9 @@ class LeadSquared:
 
     def respond(self, request: Request) -> Response:
         """Respond to a request that is within the limits."""
-        access = request.headers.get("x-lsq-accesskey") or request.query.get("accessKey")
-        secret = request.headers.get("x-lsq-secretkey") or request.query.get("secretKey")
-        if (access, secret) != (self._settings.access_key, self._settings.secret_key):
+        access_key = request.headers.get("x-lsq-accesskey") or request.query.get("accessKey")
+        secret_key = request.headers.get("x-lsq-secretkey") or request.query.get("secretKey")
+        if (access_key, secret_key) != (self._settings.access_key, self._settings.secret_key):
             return errors.error_response(401, errors.UNAUTHORIZED, "Invalid access credentials")
         account_host = self._settings.account_host
         if account_host and request.path != USER_BY_ACCESS_KEY and request.headers.get("host") != account_host:
