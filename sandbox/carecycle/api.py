@@ -31,9 +31,9 @@ class CareCycle:
         self._store = store
         self._quirks = quirks
         self._stats = stats
-        self.customer_list = CustomerList(store, quirks, stats.apis[CARECYCLE], settings.seed)
+        customer_list = CustomerList(store, quirks, stats.apis[CARECYCLE], settings.seed)
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
-            ("GET", LIST_PATH): self.customer_list.respond,
+            ("GET", LIST_PATH): customer_list.respond,
             ("GET", "/v2/custom-fields"): self._custom_fields,
             ("POST", UPLOAD_PATH): LeadUpload(store, quirks, stats).respond,
         }
