@@ -1,4 +1,4 @@
-"""The LeadSquared account's own lead fields, and what LeadsMetaData.Get says about them."""
+"""The lead fields of the LeadSquared account, and their metadata as LeadsMetaData.Get returns it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.exchange import Row
-from sandbox.reference import LSQ_OWNER_ID, fixed_id
+from sandbox.http_messages import JsonObject
+from sandbox.ids import fixed_id
 
 BOOLEAN = "Boolean"
 CUSTOM_FIELD_SET = "CustomObject"
 CARECYCLE_ID = "mx_CareCycle_Id"
+OWNER_ID = fixed_id("lsq-owner")
 
 RENDER_TYPES = {
     "Textbox": 1,
@@ -30,7 +31,12 @@ RENDER_TYPES = {
 
 @dataclass(frozen=True)
 class LeadField:
-    """One field of a lead. `unique` is the name by which the duplicate message calls it."""
+    """One lead field.
+
+    Attributes:
+        unique: The field's name in the message about a duplicate; None for a field that is not unique.
+        subfields: The fields of a custom field set.
+    """
 
     name: str
     label: str
@@ -45,11 +51,11 @@ class LeadField:
     identifier: bool = False
     unique: str | None = None
     lock_after_create: int = 0
-    parts: tuple[LeadField, ...] = ()
+    subfields: tuple[LeadField, ...] = ()
 
     @classmethod
-    def read(cls, row: Row) -> LeadField:
-        """Read one entry of `lead_fields.json`."""
+    def read(cls, row: JsonObject) -> LeadField:
+        """Read an entry of `lead_fields.json`."""
         return cls(
             name=row["SchemaName"],
             label=row["DisplayName"],
@@ -64,12 +70,12 @@ class LeadField:
             identifier=row.get("IsLeadIdentifier", False),
             unique=row.get("Unique"),
             lock_after_create=row.get("LockAfterCreate", 0),
-            parts=tuple(cls.read(part) for part in row.get("Fields", ())),
+            subfields=tuple(cls.read(subfield) for subfield in row.get("Fields", ())),
         )
 
-    def as_metadata(self, *, with_options: bool) -> Row:
-        """Return the field as LeadsMetaData.Get shows it."""
-        shown: dict[str, Any] = {
+    def as_metadata(self, *, with_options: bool) -> JsonObject:
+        """Return the field's metadata as LeadsMetaData.Get returns it."""
+        metadata: dict[str, Any] = {
             "Entity": "1",
             "SchemaName": self.name,
             "DisplayName": self.label,
@@ -90,9 +96,9 @@ class LeadField:
             "AllowMultiple": self.data_type == "Phone",
             "ShowInImport": not self.read_only,
             "ShowInQuickAdd": not self.read_only,
-            "CreatedBy": LSQ_OWNER_ID,
+            "CreatedBy": OWNER_ID,
             "CreatedOn": "/Date(1751910591000+0000)/",
-            "ModifiedBy": LSQ_OWNER_ID,
+            "ModifiedBy": OWNER_ID,
             "ModifiedOn": "/Date(1751910592000+0000)/",
             "OwnerIdName": "System",
             "IsLeadIdentifier": self.identifier,
@@ -101,32 +107,32 @@ class LeadField:
             "IsSortable": True,
         }
         if with_options:
-            shown["Options"] = [{"Value": option} for option in self.options] or None
-        if self.parts:
-            parts = [part.as_metadata(with_options=with_options) for part in self.parts]
-            shown["CustomObjectMetaData"] = {"Fields": parts}
-        return shown
+            metadata["Options"] = [{"Value": option} for option in self.options] or None
+        if self.subfields:
+            subfields = [subfield.as_metadata(with_options=with_options) for subfield in self.subfields]
+            metadata["CustomObjectMetaData"] = {"Fields": subfields}
+        return metadata
 
 
-def account_fields(without: tuple[str, ...], mandatory: tuple[str, ...]) -> dict[str, LeadField]:
-    """Return the account's fields by schema name.
+def account_fields(without_fields: tuple[str, ...], mandatory: tuple[str, ...]) -> dict[str, LeadField]:
+    """Return the account's lead fields by schema name.
 
     Args:
-        without: Fields this account does not have.
-        mandatory: Fields that every new lead must fill.
+        without_fields: Names of fields that this account does not have.
+        mandatory: Names of fields that every new lead needs.
 
     Returns:
-        The fields in the metadata's order.
+        The fields, in the order of the metadata.
 
     Raises:
-        ValueError: A name is no field of the account.
+        ValueError: A name is not a lead field of the account.
     """
     rows = json.loads((Path(__file__).parent / "lead_fields.json").read_text("utf-8"))
     fields = {row["SchemaName"]: LeadField.read(row) for row in rows}
-    for name in (*without, *mandatory):
+    for name in (*without_fields, *mandatory):
         if name not in fields:
             message = f"the account has no lead field {name!r}"
             raise ValueError(message)
     for name in mandatory:
         fields[name] = replace(fields[name], mandatory=True)
-    return {name: each for name, each in fields.items() if name not in without}
+    return {name: field_ for name, field_ in fields.items() if name not in without_fields}

@@ -1,4 +1,4 @@
-"""All leads of the LeadSquared account, with the uniqueness the account insists on."""
+"""All leads of the LeadSquared account, and the rules of the account: unique fields, mandatory fields, matching."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ import random
 import uuid
 from typing import Any
 
-from sandbox.exchange import Row
-from sandbox.lead_body import WireLead
-from sandbox.lead_fields import BOOLEAN, CUSTOM_FIELD_SET, LeadField
-from sandbox.lead_rules import (
-    DUPLICATE,
-    INVALID_INPUT,
-    MANDATORY,
-    NOT_FOUND,
-    UNKNOWN,
-    LeadError,
-    comparable,
-    field_set_value,
-    stored_value,
-)
-from sandbox.moments import Clock
+from sandbox.http_messages import JsonObject
+from sandbox.leadsquared.errors import DUPLICATE, INVALID_INPUT, MANDATORY, NOT_FOUND, UNKNOWN, LeadError
+from sandbox.leadsquared.field_values import comparison_key, stored_field_set, stored_value
+from sandbox.leadsquared.lead_fields import BOOLEAN, CUSTOM_FIELD_SET, OWNER_ID, LeadField
+from sandbox.leadsquared.request_body import LeadInput
 from sandbox.quirks import Quirks
-from sandbox.reference import LSQ_OWNER_ID
+from sandbox.timestamps import Clock
 
 PROSPECT_ID = "ProspectID"
 SEARCH_BY_ID = "ProspectId"
@@ -33,125 +23,127 @@ Values = dict[str, Any]
 
 
 class LeadStore:
-    """Leads by id; writes go through `prepare`, `match` and `write`."""
+    """Leads by id. A write call uses `prepare`, then `match`, then `write`."""
 
     def __init__(self, fields: dict[str, LeadField], quirks: Quirks, clock: Clock, seed: int) -> None:
         self.fields = fields
-        self.leads: dict[str, Row] = {}
+        self.by_id: dict[str, JsonObject] = {}
         self._quirks = quirks
         self._clock = clock
         self._rng = random.Random(seed)
         self._unique = [field for field in fields.values() if field.unique]
         self._owners: dict[tuple[str, str], str] = {}
 
-    def unknown_attributes(self, lead: WireLead) -> list[str]:
-        """Return the attributes the account does not have, in this very spelling."""
+    def unknown_attributes(self, lead: LeadInput) -> list[str]:
+        """Return the attributes that are not lead fields of the account; upper and lower case differ."""
         return [name for name in lead.values if name not in self.fields]
 
-    def prepare(self, lead: WireLead) -> Values:
-        """Check a lead's attributes one by one.
+    def prepare(self, lead: LeadInput) -> Values:
+        """Check the attributes of a lead one by one.
 
         Args:
-            lead: The lead as it came.
+            lead: The lead of the request.
 
         Returns:
-            What would be kept, without the lead's own id.
+            The values to store, without the lead's id.
 
         Raises:
-            LeadError: An attribute is unknown or does not take its value.
+            LeadError: An attribute is unknown, or does not accept its value.
         """
-        if lead.flaw is not None:
-            raise lead.flaw
+        if lead.error is not None:
+            raise lead.error
         if unknown := self.unknown_attributes(lead):
             raise LeadError(UNKNOWN, f"Attribute(s) does not exist - {','.join(unknown)}")
         self._check_search_by(lead)
         values: Values = {}
         for name, value in lead.values.items():
             field = self.fields[name]
-            parts = lead.parts.get(name)
+            subfields = lead.subfields.get(name)
             if name == PROSPECT_ID and lead.search_by == SEARCH_BY_ID:
                 continue
             if field.data_type == CUSTOM_FIELD_SET:
-                values[name] = field_set_value(field, value, parts, self._quirks)
-            elif parts is not None:
+                values[name] = stored_field_set(field, value, subfields, self._quirks)
+            elif subfields is not None:
                 raise LeadError(INVALID_INPUT, f"Attribute {name} takes no Fields")
             else:
                 values[name] = stored_value(field, value, self._quirks)
         return values
 
-    def match(self, lead: WireLead) -> str | None:
-        """Return the id of the lead that is meant, None when there is none yet.
+    def match(self, lead: LeadInput) -> str | None:
+        """Find the stored lead that a lead of a request updates (`docs/api/leadsquared.md` 1.2).
 
         Args:
-            lead: A lead that `prepare` found good.
+            lead: A lead that passed `prepare`.
 
         Returns:
-            The id; without SearchBy only the e-mail is looked at.
+            The id of the stored lead, None where there is none. Without SearchBy, only the e-mail is compared.
 
         Raises:
-            LeadError: A lead is asked for by an id that does not exist.
+            LeadError: SearchBy is the lead's id, and no lead has this id.
         """
         if lead.search_by == SEARCH_BY_ID:
             lead_id = lead.values[PROSPECT_ID]
-            if lead_id not in self.leads:
+            if lead_id not in self.by_id:
                 raise LeadError(NOT_FOUND, "Lead not found")
             return lead_id
         name = lead.search_by or EMAIL
         value = lead.values.get(name)
         if not value:
             return None
-        owner = self._owners.get((name, comparable(self.fields[name], value)))
-        # A phone in another spelling is not found by SearchBy, though it is not unique either.
-        if owner is not None and name != EMAIL and self.leads[owner][name] != value:
+        owner = self._owners.get((name, comparison_key(self.fields[name], value)))
+        # SearchBy does not find a phone number in another spelling, but the spelling does not make it unique either.
+        if owner is not None and name != EMAIL and self.by_id[owner][name] != value:
             return None
         return owner
 
-    def match_key(self, lead: WireLead) -> tuple[str, str] | None:
-        """Return what two leads of one call must not share."""
+    def match_key(self, lead: LeadInput) -> tuple[str, str] | None:
+        """Return the field and value by which a lead is matched. Two leads of one call must not have the same."""
         name = PROSPECT_ID if lead.search_by == SEARCH_BY_ID else lead.search_by or EMAIL
         value = lead.values.get(name)
-        return (name, comparable(self.fields[name], value)) if value else None
+        return (name, comparison_key(self.fields[name], value)) if value else None
 
-    def identities(self, lead: WireLead) -> set[tuple[str, str]]:
-        """Return all the unique values of a lead, in comparable form."""
+    def identities(self, lead: LeadInput) -> set[tuple[str, str]]:
+        """Return the values of all unique fields of a lead, as fields and comparison keys."""
         return {
-            (field.name, comparable(field, lead.values[field.name]))
+            (field.name, comparison_key(field, lead.values[field.name]))
             for field in self._unique
             if lead.values.get(field.name)
         }
 
     def write(self, lead_id: str | None, values: Values) -> tuple[str, list[str]]:
-        """Create or change a lead.
+        """Create or update a lead.
 
         Args:
-            lead_id: The lead to change, None for a new one.
-            values: What `prepare` returned.
+            lead_id: The id of the lead to update, None for a new lead.
+            values: The result of `prepare`.
 
         Returns:
-            The lead's id and the opt-out flags that were taken back.
+            The lead's id, and the opt-outs that were set back to false.
 
         Raises:
-            LeadError: The lead would break a rule of the account; nothing is changed then.
+            LeadError: The lead breaks a rule of the account. Nothing was written.
         """
-        old = self.leads.get(lead_id) if lead_id is not None else None
-        self._check_mandatory(values, new=old is None)
-        self._check_lead_type(old, values)
-        kept = {**(old or {}), **values}
-        if not any(kept.get(field.name) for field in self._unique):
+        current = self.by_id.get(lead_id) if lead_id is not None else None
+        self._check_mandatory(values, new=current is None)
+        self._check_lead_type(current, values)
+        merged = {**(current or {}), **values}
+        if not any(merged.get(field.name) for field in self._unique):
             names = ", ".join(field.name for field in self._unique)
             raise LeadError(MANDATORY, f"At least one unique field is mandatory - {names}")
         self._check_unique(lead_id, values)
-        lowered = [name for name in OPT_OUTS if old and name in values and old[name] == "1" and values[name] != "1"]
-        lead = self._new_lead() if old is None else old
+        lowered = [
+            name for name in OPT_OUTS if current and name in values and current[name] == "1" and values[name] != "1"
+        ]
+        lead = self._new_lead() if current is None else current
         self._reindex(lead, values)
         for name, value in values.items():
             lead[name] = {**(lead[name] or {}), **value} if isinstance(value, dict) else value
-        moment = self._clock.now().replace("T", " ").removesuffix("Z")
-        lead["ModifiedOn"] = lead["LeadLastModifiedOn"] = moment[:19] + ".000"
-        self.leads[lead[PROSPECT_ID]] = lead
+        timestamp = self._clock.now().replace("T", " ").removesuffix("Z")
+        lead["ModifiedOn"] = lead["LeadLastModifiedOn"] = timestamp[:19] + ".000"
+        self.by_id[lead[PROSPECT_ID]] = lead
         return lead[PROSPECT_ID], lowered
 
-    def _check_search_by(self, lead: WireLead) -> None:
+    def _check_search_by(self, lead: LeadInput) -> None:
         name = lead.search_by
         if name is None:
             return
@@ -172,9 +164,9 @@ class LeadStore:
         if missing:
             raise LeadError(MANDATORY, f"Mandatory attribute(s) missing - {','.join(missing)}")
 
-    def _check_lead_type(self, old: Row | None, values: Values) -> None:
+    def _check_lead_type(self, current: JsonObject | None, values: Values) -> None:
         wanted = values.get("LeadType")
-        if old and wanted and wanted != old["LeadType"] != self.fields["LeadType"].default:
+        if current and wanted and wanted != current["LeadType"] != self.fields["LeadType"].default:
             raise LeadError(INVALID_INPUT, "LeadType can be changed only once")
 
     def _check_unique(self, lead_id: str | None, values: Values) -> None:
@@ -182,34 +174,34 @@ class LeadStore:
             value = values.get(field.name)
             if not value:
                 continue
-            owner = self._owners.get((field.name, comparable(field, value)))
+            owner = self._owners.get((field.name, comparison_key(field, value)))
             if owner is not None and owner != lead_id:
                 raise LeadError(DUPLICATE, f"A Lead with same {field.unique} already exists.")
 
-    def _new_lead(self) -> Row:
-        lead: Row = dict.fromkeys(self.fields)
-        moment = self._clock.now().replace("T", " ")[:19] + ".000"
+    def _new_lead(self) -> JsonObject:
+        lead: JsonObject = dict.fromkeys(self.fields)
+        timestamp = self._clock.now().replace("T", " ")[:19] + ".000"
         for field in self.fields.values():
             lead[field.name] = "0" if field.data_type == BOOLEAN else field.default
         return lead | {
             PROSPECT_ID: str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
-            "ProspectAutoId": str(len(self.leads) + 1),
+            "ProspectAutoId": str(len(self.by_id) + 1),
             "Origin": "API",
-            "OwnerId": LSQ_OWNER_ID,
+            "OwnerId": OWNER_ID,
             "OwnerIdName": "Sandbox Administrator",
             "OwnerIdEmailAddress": "admin@agency.example.com",
-            "CreatedOn": moment,
-            "CreatedBy": LSQ_OWNER_ID,
-            "ModifiedBy": LSQ_OWNER_ID,
+            "CreatedOn": timestamp,
+            "CreatedBy": OWNER_ID,
+            "ModifiedBy": OWNER_ID,
             "StatusCode": "0",
             "IsLead": "1",
         }
 
-    def _reindex(self, lead: Row, values: Values) -> None:
+    def _reindex(self, lead: JsonObject, values: Values) -> None:
         for field in self._unique:
             if field.name in values:
                 if lead[field.name]:
-                    self._owners.pop((field.name, comparable(field, lead[field.name])), None)
+                    self._owners.pop((field.name, comparison_key(field, lead[field.name])), None)
                 if values[field.name]:
-                    key = (field.name, comparable(field, values[field.name]))
+                    key = (field.name, comparison_key(field, values[field.name]))
                     self._owners[key] = lead[PROSPECT_ID]

@@ -1,4 +1,4 @@
-"""What one attribute's value must look like, by the field's own metadata."""
+"""Which values a lead field accepts, and how they are stored (`docs/api/leadsquared.md` 5.2)."""
 
 from __future__ import annotations
 
@@ -6,55 +6,39 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sandbox.lead_fields import BOOLEAN, LeadField
+from sandbox.leadsquared.errors import INVALID_INPUT, INVALID_TYPE, MARKUP_REJECTED, UNKNOWN, LeadError
+from sandbox.leadsquared.lead_fields import BOOLEAN, LeadField
 from sandbox.quirks import Quirks
 
 EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]{2,}")
-PHONE = re.compile(r"\+(?P<code>\d{1,3})-(?P<number>\d{6,12})|\+(?P<whole>\d{8,15})|(?P<local>\d{10})")
+PHONE = re.compile(r"\+(?P<code>\d{1,3})-(?P<number>\d{6,12})|\+(?P<all_digits>\d{8,15})|(?P<local>\d{10})")
 ANY_PHONE = re.compile(r"[+(\d][\d\s().-]{6,24}")
 US_NUMBER = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,4})?")
 MARKUP = re.compile(r"<[A-Za-z/!]")
 DATE_FORM = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
 
-INVALID_INPUT = "MXInvalidInputException"
-INVALID_TYPE = "MXInvalidDataTypeException"
-DUPLICATE = "MXDuplicateEntryException"
-UNKNOWN = "MXUnknownAttributeException"
-MANDATORY = "MXMandatoryAttributeMissingException"
-NOT_FOUND = "MXInvalidEntityReferenceException"
-MARKUP_REFUSED = "MXXSSException"
-
-
-class LeadError(Exception):
-    """A lead is refused for a reason that will not go away."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-
 
 def stored_value(field: LeadField, value: str, quirks: Quirks) -> str | None:
-    """Check a value against its field.
+    """Check a value against the metadata of its field.
 
     Args:
         field: The field.
-        value: The text that was sent; empty clears the field.
-        quirks: How values may be spelled.
+        value: The text of the request; the empty text clears the field.
+        quirks: The forms that are accepted.
 
     Returns:
-        What is kept, None for an emptied field.
+        The value as it is stored; None for a field that was cleared.
 
     Raises:
-        LeadError: The field does not take the value.
+        LeadError: The field does not accept the value.
     """
     if field.read_only:
         raise LeadError(INVALID_INPUT, f"Attribute {field.name} is read only")
     if value == "":
         return None
     if MARKUP.search(value):
-        raise LeadError(MARKUP_REFUSED, f"Potentially dangerous value for {field.name}")
+        raise LeadError(MARKUP_REJECTED, f"Potentially dangerous value for {field.name}")
     if field.max_length is not None and len(value) > field.max_length:
         message = f"Invalid data: {field.name} exceeds the maximum length of {field.max_length}"
         raise LeadError(INVALID_INPUT, message)
@@ -70,17 +54,17 @@ def stored_value(field: LeadField, value: str, quirks: Quirks) -> str | None:
     return check(field, value, quirks) if check else value
 
 
-def digits_of(phone: str) -> str:
-    """Return a phone's digits with the country code, so that spellings of one number are equal."""
+def phone_digits(phone: str) -> str:
+    """Return the digits of a phone number with the country code; they are equal for all spellings of a number."""
     digits = re.sub(r"\D", "", phone)
     return f"1{digits}" if re.fullmatch(r"\d{10}", phone) else digits
 
 
-def comparable(field: LeadField, value: str) -> str:
-    """Return what two values share when they mean the same lead."""
+def comparison_key(field: LeadField, value: str) -> str:
+    """Return the form of an identifier in which two values for the same lead are equal."""
     if field.data_type == "Email":
         return value.lower()
-    return digits_of(value) if field.data_type == "Phone" else value
+    return phone_digits(value) if field.data_type == "Phone" else value
 
 
 def _email(field: LeadField, value: str, _quirks: Quirks) -> str:
@@ -92,12 +76,12 @@ def _email(field: LeadField, value: str, _quirks: Quirks) -> str:
 def _phone(field: LeadField, value: str, quirks: Quirks) -> str:
     if quirks.phone_forms == "any" and ANY_PHONE.fullmatch(value):
         return value
-    found = PHONE.fullmatch(value)
-    if found is None:
+    match = PHONE.fullmatch(value)
+    if match is None:
         raise LeadError(INVALID_INPUT, f"Invalid Phone format for {field.name}")
-    whole = digits_of(value)
-    american = found["code"] == "1" or found["local"] or (found["whole"] or "").startswith("1")
-    if len(whole) < field.range_min or (american and not US_NUMBER.fullmatch(whole[1:])):
+    digits = phone_digits(value)
+    is_american = match["code"] == "1" or match["local"] or (match["all_digits"] or "").startswith("1")
+    if len(digits) < field.range_min or (is_american and not US_NUMBER.fullmatch(digits[1:])):
         raise LeadError(INVALID_INPUT, f"Invalid Phone format for {field.name}")
     return value
 
@@ -136,27 +120,27 @@ def _option(field: LeadField, value: str, quirks: Quirks) -> str:
     return value
 
 
-def field_set_value(field: LeadField, value: str, parts: Any, quirks: Quirks) -> dict[str, str | None]:
-    """Check a custom field set: an empty Value and its own fields.
+def stored_field_set(field: LeadField, value: str, subfields: Any, quirks: Quirks) -> dict[str, str | None]:
+    """Check a custom field set, which has an empty Value and fields of its own.
 
     Args:
         field: The custom field set.
         value: Its Value, which must be empty.
-        parts: Attribute-value pairs of its fields.
-        quirks: How values may be spelled.
+        subfields: The attribute-value pairs of its fields.
+        quirks: The forms that are accepted.
 
     Returns:
-        The set's values by field.
+        The stored values by field name.
 
     Raises:
-        LeadError: The set does not take them.
+        LeadError: The custom field set does not accept them.
     """
-    if value or not parts:
+    if value or not subfields:
         raise LeadError(INVALID_INPUT, f"Invalid data: {field.name} takes an empty Value and Fields")
-    known = {part.name: part for part in field.parts}
-    given = [pair["Attribute"] for pair in parts]
+    known = {subfield.name: subfield for subfield in field.subfields}
+    given = [pair["Attribute"] for pair in subfields]
     if unknown := [name for name in given if name not in known]:
         raise LeadError(UNKNOWN, f"Attribute(s) does not exist - {','.join(unknown)}")
     if len(set(given)) != len(given):
         raise LeadError(INVALID_INPUT, f"Invalid data: {field.name} names a field twice")
-    return {pair["Attribute"]: stored_value(known[pair["Attribute"]], pair["Value"], quirks) for pair in parts}
+    return {pair["Attribute"]: stored_value(known[pair["Attribute"]], pair["Value"], quirks) for pair in subfields}

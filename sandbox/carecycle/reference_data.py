@@ -1,30 +1,21 @@
-"""The fixed things of the synthetic agency: sources, campaigns, members, custom field definitions.
-
-Their ids do not depend on the seed, so that a test may name them.
-"""
+"""Data that the synthetic customers refer to: sources, campaigns, members, cities and custom field definitions."""
 
 from __future__ import annotations
 
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
+from sandbox.ids import fixed_id
+
 _HERE = Path(__file__).parent
-
-
-def fixed_id(name: str) -> str:
-    """Return the id that this name has in every sandbox."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox:{name}"))
-
 
 CLIENT_ID = fixed_id("client")
 API_USER_ID = fixed_id("api-user")
-LSQ_OWNER_ID = fixed_id("lsq-owner")
 
 SOURCES = [
-    {"id": fixed_id(f"source:{public}"), "name": name, "sourceId": public}
-    for name, public in (
+    {"id": fixed_id(f"source:{public_id}"), "name": name, "sourceId": public_id}
+    for name, public_id in (
         ("Website", "web-form"),
         ("TV", "tv-spring"),
         ("Radio", "radio-24"),
@@ -50,23 +41,23 @@ CAMPAIGNS = [
 ]
 NODES = [fixed_id(f"node:{name}") for name in ("first call", "second call", "voicemail", "text")]
 
-PLACES: list[dict[str, Any]] = json.loads((_HERE / "places.json").read_text("utf-8"))
+CITIES: list[dict[str, Any]] = json.loads((_HERE / "us_cities.json").read_text("utf-8"))
 
 CUSTOM_FIELDS: list[dict[str, Any]] = [
     {
-        "id": fixed_id(f"custom-field:{each['fieldKey']}"),
+        "id": fixed_id(f"custom-field:{definition['fieldKey']}"),
         "createdAt": f"2025-01-{day:02d}T09:00:00.000Z",
         "updatedAt": None if day % 2 else f"2025-02-{day:02d}T09:00:00.000Z",
         "clientId": CLIENT_ID,
         "recordType": "customers",
-        "fieldKey": each["fieldKey"],
-        "fieldLabel": each["fieldLabel"],
-        "fieldDescription": each["fieldDescription"],
-        "fieldType": each["fieldType"],
+        "fieldKey": definition["fieldKey"],
+        "fieldLabel": definition["fieldLabel"],
+        "fieldDescription": definition["fieldDescription"],
+        "fieldType": definition["fieldType"],
         "isRequired": False,
-        "options": each["options"],
+        "options": definition["options"],
         "validationRules": None,
     }
-    for day, each in enumerate(json.loads((_HERE / "custom_fields.json").read_text("utf-8")), start=1)
+    for day, definition in enumerate(json.loads((_HERE / "custom_fields.json").read_text("utf-8")), start=1)
 ]
-CUSTOM_FIELD_BY_KEY = {each["fieldKey"]: each for each in CUSTOM_FIELDS}
+CUSTOM_FIELD_BY_KEY = {definition["fieldKey"]: definition for definition in CUSTOM_FIELDS}
