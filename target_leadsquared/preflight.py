@@ -166,7 +166,7 @@ def _fit(field_map: FieldMap, rule: Rule, row: Mapping[str, Any], settings: Pref
     if rule.listed and any(_unlisted(rule, value) for value in (rule.literal, rule.default)):
         found.problems.append(f"{where}: its fixed value is none that the account offers for {rule.field}")
     if str(row.get("LockAfterCreate")) == "1":
-        found.warnings.append(f"{rule.field} is locked after a lead's creation: updates of it may be refused")
+        found.warnings.append(f"{rule.field} is locked after a lead's creation: updates of it may be rejected")
 
 
 def _fit_parts(where: str, rule: Rule, row: Mapping[str, Any], found: Findings) -> None:
@@ -207,7 +207,7 @@ def _mandatory(field_map: FieldMap, rows: Mapping[str, Mapping[str, Any]], found
     if missing:
         found.problems.append(
             f"Stream {field_map.stream}: the account demands {_named(missing)} of new leads, and nothing fills "
-            f"{'it' if len(missing) == 1 else 'them'}: new leads may be refused"
+            f"{'it' if len(missing) == 1 else 'them'}: new leads may be rejected"
         )
 
 

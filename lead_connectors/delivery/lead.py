@@ -72,7 +72,7 @@ class Lead:
         return self.sources[0].number
 
     def replaced_by(self, newer: Lead) -> Lead:
-        """The newer version of the same record, which also answers for this one; opt-outs of both hold."""
+        """The newer version of the same record, which also stands for this one; opt-outs of both hold."""
         return dataclasses.replace(
             newer,
             sources=self.sources + newer.sources,
