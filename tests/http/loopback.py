@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import override
+
 from lead_connectors.http.response import ErrorFormat
 
 ERRORS = ErrorFormat(
@@ -64,7 +66,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Loopback
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
     def _respond(self) -> None:
@@ -140,10 +143,12 @@ class Loopback(http.server.ThreadingHTTPServer):
             time.sleep(self.latency)
         return response
 
+    @override
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
         self.closed.release()
 
+    @override
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is what some tests are about."""
 
@@ -197,6 +202,7 @@ class HandTurnedEvent(threading.Event):
         self._hand = clock
         self.waits: list[float] = []
 
+    @override
     def wait(self, timeout: float | None = None) -> bool:
         if not self.is_set() and timeout is not None:
             self.waits.append(timeout)

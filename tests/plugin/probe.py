@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from click.testing import Result
 from singer_sdk import Stream, Tap
+from typing_extensions import override
 
 from lead_connectors.plugin.base import ConnectorPlugin
 
@@ -49,10 +50,12 @@ class Probe(ConnectorPlugin, Tap):
         "additionalProperties": True,
     }
 
+    @override
     def discover_streams(self) -> list[Stream]:
         return []
 
-    def sync_all(self) -> None:  # type: ignore[misc]
+    @override  # type: ignore[misc]
+    def sync_all(self) -> None:
         type(self).ran.append(dict(self.config))
         type(self).does(self)
 
