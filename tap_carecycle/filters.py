@@ -1,4 +1,8 @@
-"""The list call's filters by documented name: checked here, for the API drops unknown ones in silence (pure)."""
+"""The filters of the list call by documented name (pure).
+
+They are checked here, because the API silently ignores parameters that it does not know
+(`docs/api/carecycle.md` 0.2 and 1.1).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ PAGING = {
 }
 """The other parameters of the call, by documented name."""
 
-DAY = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?Z?)?", re.ASCII)
+DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?Z?)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -26,22 +30,22 @@ class Filter:
 
     Attributes:
         help: What it does, in one line.
-        other_names: Spellings that are as likely, for the API's pages hide the names; sent as they are written.
-        values: The values it takes, where they are known.
-        kind: ``words`` (text or a list, joined by commas), ``text``, ``date`` or ``flag``.
-        settled: A customer's place under this filter never changes, so nobody can enter it later.
+        other_names: Other likely spellings, because the API's pages do not show the names. Sent as they are written.
+        values: The allowed values, if they are known.
+        kind: ``words`` (text or a list, joined by commas), ``text``, ``choice``, ``date`` or ``flag``.
+        is_fixed: A customer who does not pass this filter can never pass it later.
     """
 
     help: str
     other_names: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     kind: str = "words"
-    settled: bool = False
+    is_fixed: bool = False
 
 
 FILTERS: dict[str, Filter] = {
     "search": Filter("name, phone, e-mail, location and the like", kind="text"),
-    "includeTestNumbers": Filter("test phone numbers too", kind="flag", settled=True),
+    "includeTestNumbers": Filter("include test phone numbers", kind="flag", is_fixed=True),
     "sourceIds": Filter("source ids", ("sourceId",)),
     "campaignIds": Filter("campaign ids", ("campaignId",)),
     "campaignStatus": Filter(
@@ -79,7 +83,9 @@ FILTERS: dict[str, Filter] = {
     "assignedMemberIds": Filter("assigned members' ids, or unassigned"),
     "status": Filter("the customer's status", ("customerStatus",), ("Lead", "Active", "Inactive")),
     "dateField": Filter(
-        "what startDate and endDate are about", values=("createdAt", "effectiveDate", "enrollmentDate"), kind="choice"
+        "the date that startDate and endDate apply to",
+        values=("createdAt", "effectiveDate", "enrollmentDate"),
+        kind="choice",
     ),
     "startDate": Filter("from this day", kind="date"),
     "endDate": Filter("up to this day", kind="date"),
@@ -113,37 +119,37 @@ FILTERS: dict[str, Filter] = {
 }
 
 CREATION_DATES = ("dateField", "startDate", "endDate")
-"""A run on `createdAt` needs these itself."""
+"""A run with `createdAt` as replication key sets these itself."""
 
 _BY_NAME = FILTERS | {other: each for each in FILTERS.values() for other in each.other_names}
 
 
 def problems_with(filters: Mapping[str, Any], parameter_names: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with the two settings: sentences that name the setting and what it accepts.
+    """Return a sentence for each problem of the two settings. It names the setting and what it accepts.
 
     Args:
         filters: The setting `filters`.
         parameter_names: The setting `parameter_names`.
     """
-    found = [_unknown("filters", name, _BY_NAME) for name in filters if name not in _BY_NAME]
+    problems = [_unknown("filters", name, _BY_NAME) for name in filters if name not in _BY_NAME]
     for name, value in filters.items():
-        if name in _BY_NAME and value is not None and (wanted := _wanted(_BY_NAME[name], value)):
-            found.append(f"filters.{name} must be {wanted}.")
+        if name in _BY_NAME and value is not None and (accepted := _accepted_values(_BY_NAME[name], value)):
+            problems.append(f"filters.{name} must be {accepted}.")
     known = {**PAGING, **_BY_NAME}
-    found += [_unknown("parameter_names", name, known) for name in parameter_names if name not in known]
-    found += [
+    problems += [_unknown("parameter_names", name, known) for name in parameter_names if name not in known]
+    problems += [
         f"parameter_names.{name} must be text, not empty."
         for name, wire in parameter_names.items()
         if name in known and not (isinstance(wire, str) and wire.strip())
     ]
     wires = [wire for wire in parameter_names.values() if isinstance(wire, str)]
     if len(set(wires)) < len(wires):
-        found.append("parameter_names must not send two parameters under one name.")
-    return found
+        problems.append("parameter_names must not send two parameters under one name.")
+    return problems
 
 
 def query_of(filters: Mapping[str, Any]) -> dict[str, str]:
-    """Turn checked filters into the call's parameters, still under their documented names."""
+    """Convert checked filters to the call's parameters, still under their documented names."""
     query = {}
     for name, value in filters.items():
         if value is None or value in ([], ""):
@@ -157,15 +163,15 @@ def query_of(filters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def may_be_entered(query: Mapping[str, str]) -> bool:
-    """Whether a customer created long ago may come to pass these filters later."""
-    on_creation = query.get("dateField", "createdAt") == "createdAt"
-    return any(not (_BY_NAME[name].settled or (name in CREATION_DATES and on_creation)) for name in query)
+    """Whether a customer who was created long ago can start to pass these filters later."""
+    by_creation = query.get("dateField", "createdAt") == "createdAt"
+    return any(not (_BY_NAME[name].is_fixed or (name in CREATION_DATES and by_creation)) for name in query)
 
 
 def ignored_filter(query: Mapping[str, str], customer: Mapping[str, Any]) -> str | None:
-    """Name a filter that the API surely ignored, for this customer does not pass it.
+    """Return the name of a filter that the API ignored, because this customer does not pass it, or None.
 
-    Only what one answer proves is judged: the status and the day of creation, the latter with two days to spare.
+    Only what the customer alone proves is checked: the status, and the day of creation with a margin of two days.
     """
     for name in ("status", "customerStatus"):
         status = customer.get("status")
@@ -191,8 +197,8 @@ def _words(value: Any) -> list[str]:
     return [str(part).strip() for part in parts]
 
 
-def _wanted(rule: Filter, value: Any) -> str | None:
-    """What the filter accepts, where the value is something else."""
+def _accepted_values(rule: Filter, value: Any) -> str | None:
+    """Return what the filter accepts if the value is invalid, else None."""
     if rule.kind == "flag":
         return None if value in (True, False, "true", "false") else "true or false"
     if rule.kind == "date":
@@ -209,7 +215,7 @@ def _wanted(rule: Filter, value: Any) -> str | None:
 
 
 def _is_date(text: str) -> bool:
-    if not DAY.fullmatch(text):
+    if not DATE.fullmatch(text):
         return False
     try:
         datetime.fromisoformat(text.rstrip("Z")[:19])
@@ -219,6 +225,6 @@ def _is_date(text: str) -> bool:
 
 
 def _unknown(setting: str, name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+    similar = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {similar[0]}?" if similar else f"known are {', '.join(known)}."
     return f"{setting}.{name} is not known; {hint}"

@@ -16,22 +16,23 @@ import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
+from typing_extensions import override
 
 from lead_connectors.http.errors import StoppedError
-from lead_connectors.plugin.base import CarefulPlugin
+from lead_connectors.plugin.base import ConnectorPlugin
+from tap_carecycle.base_stream import CareCycleStream
 from tap_carecycle.client import CustomersApi
 from tap_carecycle.filters import problems_with
 from tap_carecycle.pages import Reader, Request
 from tap_carecycle.read_ahead import ReadAhead
 from tap_carecycle.settings import SETTINGS
-from tap_carecycle.stream import CareCycleStream
-from tap_carecycle.streams import CHILDREN, Customers
-from tap_carecycle.timestamps import moment_text
+from tap_carecycle.streams import CHILD_ARRAYS, ChildStream, Customers
+from tap_carecycle.timestamps import timestamp_text
 from tap_carecycle.writer import OrjsonWriter
 
 
-class TapCareCycle(CarefulPlugin, Tap):
-    """Singer tap that reads the customers of a CareCycle account."""
+class TapCareCycle(ConnectorPlugin, Tap):
+    """Singer tap that reads the customers of a CareCycle account. It is the `Source` of its streams."""
 
     name = "tap-carecycle"
     package_name = "carecycle-leadsquared-connectors"
@@ -48,25 +49,22 @@ class TapCareCycle(CarefulPlugin, Tap):
         self._api: CustomersApi | None = None
         super().__init__(**kwargs)
 
+    @override
     def discover_streams(self) -> list[CareCycleStream]:
-        """All streams; nothing is asked of the API."""
-        customers = Customers(self)
-        children = [child(self) for child in CHILDREN]
-        for child in children:
-            # On the instance, not on the class: the SDK would log a line for each, in every run.
-            child.parent_stream_type = Customers
-            customers.child_streams.append(child)
-        return [customers, *children]
+        """Return all streams, without a call to the API."""
+        customers = Customers(self, source=self)
+        customers.child_streams.extend(ChildStream(self, source=self, array=array) for array in CHILD_ARRAYS)
+        return [customers, *(child for child in customers.child_streams if isinstance(child, ChildStream))]
 
     @property
     def api(self) -> CustomersApi:
-        """The account's list of customers; made at its first use, so that discovery needs no credentials."""
+        """The account's list of customers. It is opened at its first use, so discovery needs no credentials."""
         if self._api is None:
             self._api = CustomersApi(self.config, self.stopping)
         return self._api
 
     def reader(self, query: Mapping[str, str]) -> Reader:
-        """Reads pages under these filters."""
+        """Return a reader of the pages that pass these filters."""
         return ReadAhead(
             partial(self.api.fetch, query=query),
             self.api.quota.useful_calls_in_flight,
@@ -74,41 +72,53 @@ class TapCareCycle(CarefulPlugin, Tap):
             self.stopping,
         )
 
+    def calls_a_minute(self) -> float:
+        """Return the calls a minute of this run so far."""
+        return self.api.quota.calls_a_minute()
+
+    def wire_name(self, name: str) -> str:
+        """Return a parameter's name on the wire."""
+        return self.api.wire_name(name)
+
     def flush(self) -> None:
-        """Hand over what the writer holds back."""
+        """Write all messages that are still buffered."""
         if isinstance(self.message_writer, OrjsonWriter):
             self.message_writer.flush()
 
+    @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         problems = super()._validate_config(raise_errors=raise_errors)
         if not problems:
             problems = problems_with(self._config.get("filters", {}), self._config.get("parameter_names", {}))
-            if "start_date" in self._config and moment_text(self._config["start_date"]) is None:
-                problems.append("start_date must be a moment such as 2026-01-31T00:00:00Z.")
+            if "start_date" in self._config and timestamp_text(self._config["start_date"]) is None:
+                problems.append("start_date must be a timestamp such as 2026-01-31T00:00:00Z.")
         if problems and raise_errors:
             summary = "Config validation failed"
             raise ConfigValidationError(summary, errors=problems, schema=self.config_jsonschema)
         return problems
 
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Stop at the next whole line; at once when asked a second time."""
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Stop after the current line. A second signal stops at once."""
         if self.stopping.is_set():
             os._exit(128 + signum)
         type(self)._signal = signum  # noqa: SLF001
         self.stopping.set()
 
+    @override
     @classmethod
     def invoke(cls, **kwargs: Any) -> None:
-        """Run, with the exit code of the signal that ended the run."""
+        """Run, and exit with the code of the signal that stopped the run."""
         try:
             super().invoke(**kwargs)
         except StoppedError:
-            cls.logger.info("Stopped: what was written is whole, and the last STATE covers what is to be kept.")
+            cls.logger.info("Stopped. All written lines are complete, and the last STATE covers them.")
             sys.exit(128 + cls._signal)
 
+    @override
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Make one call of one row and say what it saw; no record is printed."""
+        """Make one call for one customer and log what came back. No record is printed."""
         if value != "all":
             super().cb_test(ctx, param, value)
             return
@@ -116,8 +126,7 @@ class TapCareCycle(CarefulPlugin, Tap):
         tap = cls(config=given.config, parse_env_config=given.parse_env, validate_config=True)
         page = tap.api.fetch(Request(1, 1, ascending=False), {})
         cls.logger.info(
-            "%s answers: %d customers, each with %d fields. Nothing was written.",
-            Customers.name,
+            "CareCycle responds: %d customers, each with %d fields. Nothing was written.",
             page.total,
             len(page.rows[0].data) if page.rows else 0,
         )

@@ -1,4 +1,4 @@
-"""Singer messages on stdout: orjson, whole lines, one write a page instead of one a record."""
+"""Writes Singer messages to stdout with orjson: whole lines, and one write for each page instead of each record."""
 
 from __future__ import annotations
 
@@ -8,51 +8,54 @@ import sys
 import orjson
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
+from typing_extensions import override
 
-LARGEST_WRITE = 1 << 18
-"""Bytes held back at the most, so that a target gets to work while a page is written."""
+MAX_BUFFERED_BYTES = 1 << 18
+"""A target gets records after this many bytes at the latest, while the page is still being written."""
 
 
 class OrjsonWriter(GenericSingerWriter[bytes, Message]):
-    """Writes whole lines, many at once; a STATE or SCHEMA takes along all that stands before it."""
+    """Buffers RECORD messages. Any other message is written at once, together with all records before it."""
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
         self._size = 0
 
+    @override
     def serialize_message(self, message: Message) -> bytes:
-        """Write a message as one line of JSON."""
+        """Return a message as one line of JSON."""
         return orjson.dumps(message.to_dict(), default=str, option=orjson.OPT_APPEND_NEWLINE)
 
+    @override
     def write_message(self, message: Message) -> None:
-        """Write a message to stdout.
+        """Write or buffer a message.
 
         Raises:
-            BrokenPipeError: Whoever read stdout has gone.
+            BrokenPipeError: The reader of stdout has closed it.
         """
         line = self.serialize_message(message)
         self._lines.append(line)
         self._size += len(line)
-        if self._size >= LARGEST_WRITE or not isinstance(message, RecordMessage):
+        if self._size >= MAX_BUFFERED_BYTES or not isinstance(message, RecordMessage):
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what is held back.
+        """Write all buffered messages.
 
         Raises:
-            BrokenPipeError: Whoever read stdout has gone.
+            BrokenPipeError: The reader of stdout has closed it.
         """
         lines, self._lines, self._size = self._lines, [], 0
         try:
             sys.stdout.buffer.write(b"".join(lines))
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            self._let_go()
+            self._redirect_to_null()
             raise
 
     @staticmethod
-    def _let_go() -> None:
-        """Point stdout nowhere, or the interpreter complains once more about the rest of the buffer as it ends."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    def _redirect_to_null() -> None:
+        """Point stdout to the null device. Otherwise the interpreter reports a second error while it exits."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,4 +1,4 @@
-"""An API's address as users write it, and the name by which processes share an account's quota (pure)."""
+"""The address of an API as users write it, and the account name that processes share a quota by (pure)."""
 
 from __future__ import annotations
 
@@ -8,41 +8,44 @@ from urllib.parse import urlsplit
 from lead_connectors.plugin.errors import SettingsError
 
 LOOPBACK = ("localhost", "127.", "[::1]")
-VERSION = re.compile(r"/v2(/.*)?$")
+API_PATH = re.compile(r"/v2(/.*)?$")
 
 
 def base_address(api_url: str) -> str:
-    """The API's address as it was meant.
+    """Return the API's address without its own path.
 
     Args:
-        api_url: With or without a scheme, and with or without the API's own path.
+        api_url: With or without a scheme, and with or without the API's path.
 
     Returns:
-        Scheme, host and what stands before ``/v2``, without a trailing slash.
+        Scheme, host and any path before ``/v2``, without a trailing slash.
     """
     text = api_url.strip()
     if "://" not in text:
         text = f"{'http' if text.startswith(LOOPBACK) else 'https'}://{text}"
-    return VERSION.sub("", text.rstrip("/")).rstrip("/")
+    return API_PATH.sub("", text.rstrip("/")).rstrip("/")
 
 
 def check_address(address: str) -> None:
-    """Refuse an address that cannot be called, or that holds what does not belong there.
+    """Check that an address can be called and holds no user name, query or fragment.
 
     Raises:
-        SettingsError: It names `api_url`.
+        SettingsError: The address is invalid. The message names `api_url`.
     """
     try:
         parts = urlsplit(address)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        good = good and "@" not in parts.netloc and not parts.query and not parts.fragment
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_valid = is_valid and "@" not in parts.netloc and not parts.query and not parts.fragment
     except ValueError:
-        good = False
-    if not good:
+        is_valid = False
+    if not is_valid:
         msg = "api_url must be an address such as https://api.example.com"
         raise SettingsError(msg)
 
 
 def account_of(address: str, key: str) -> str:
-    """What an API counts calls by: tap and target of one account name it alike, and so share its quota."""
+    """Return the name of the account that an API counts calls by.
+
+    A tap and a target with the same address and key get the same name, and so share the account's quota.
+    """
     return f"{urlsplit(address).netloc}|{key}"

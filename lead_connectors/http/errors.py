@@ -1,6 +1,6 @@
-"""What can go wrong on the way to an API, grouped by what the caller should do.
+"""Errors of calls to an API, grouped by what the caller should do.
 
-No message carries a record's value, a secret, a body, a header or a query string.
+No message holds a record's value, a secret, a body, a header or a query string.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 
 class DeniedError(SettingsError):
-    """The API refuses the account, the path or the host: no other call would fare better.
+    """The API denies access to this account, path or host. Any other call would fail in the same way.
 
     Attributes:
         status: The HTTP status.
-        body: The parsed answer, for reading codes from; never to be printed.
+        body: The parsed response, to read codes from. Never print it.
     """
 
     def __init__(self, message: str, *, status: int, body: Any = None) -> None:
@@ -25,32 +25,32 @@ class DeniedError(SettingsError):
 
 
 class CallRejectedError(ConnectorError):
-    """The API understood this call and will never accept it as it is. Final for what the call holds.
+    """The API rejected this call and will never accept it unchanged. Final for the records in the call.
 
     Attributes:
-        status: The HTTP status (200 where only the body says error).
-        code: The API's own word for the reason: `code` or `ExceptionType`, else ``HTTP <status>``.
-        body: The parsed answer, for reading rows from; never to be printed.
+        status: The HTTP status (200 if only the body reports an error).
+        code: The API's code for the reason, or ``HTTP <status>`` if there is none.
+        body: The parsed response, to read rows from. Never print it.
     """
 
     def __init__(self, *, status: int, code: str, body: Any = None) -> None:
-        super().__init__(f"the API refused the call with {code}")
+        super().__init__(f"the API rejected the call with {code}")
         self.status = status
         self.code = code
         self.body = body
 
 
 class TransientError(ConnectorError):
-    """A fault that may pass, but outlived `max_retry_seconds`. Ends the run with exit code 1, safe to run again."""
+    """A fault that can pass, but lasted longer than `max_retry_seconds`. Exit code 1: it is safe to run again."""
 
 
 class AmbiguousError(ConnectorError):
-    """A write was sent and no usable answer came back: it may have landed. Raised only where the caller asked."""
+    """A write was sent and no usable response came: nobody knows whether it was applied. Only with `Retry.ASK`."""
 
 
 class StoppedError(ConnectorError):
-    """The run is being stopped: nothing was sent for this call, or its answer is no longer waited for."""
+    """The run is being stopped. The call was not sent, or nobody waits for its response any more."""
 
 
 class UnexpectedResponseError(ConnectorError):
-    """An answer that contradicts the API's own pages. Ends the run with exit code 1."""
+    """A response that contradicts the API's documentation. Exit code 1."""

@@ -1,7 +1,6 @@
-"""Reads an HTTP answer of either API into what the caller has to do about it (pure).
+"""Classifies an HTTP response by what the caller has to do next (pure).
 
-Both APIs answer JSON: CareCycle's errors are ``{message, code, ...}``, LeadSquared's ``{Status: "Error",
-ExceptionType, ExceptionMessage}``, the latter under any status from 200 to 500.
+What an API's errors look like is described by an `ErrorFormat`. This module knows no API.
 """
 
 from __future__ import annotations
@@ -17,42 +16,65 @@ from typing import Any
 
 import orjson
 
-HTTP_OK = 200
 HTTP_REDIRECT = 300
 HTTP_BAD_REQUEST = 400
-HTTP_ACCOUNT = (401, 402, 403, 404, 405, 407)
-"""Statuses that no other call would escape: key, payment, permission, path, method, proxy."""
+DENIED_STATUSES = (401, 402, 403, 404, 405, 407)
+"""Key, payment, permission, path, method, proxy: no other call of this account would succeed."""
 HTTP_TIMEOUT = 408
-HTTP_LIMIT = 429
+HTTP_RATE_LIMIT = 429
 HTTP_SERVER_ERROR = 500
+MAX_SEARCHED_BYTES = 1000
+SAFE_CODE = re.compile(r"[A-Za-z_]{2,64}")
+"""Only a code of this form is passed on. Any other text from a server could quote a record."""
 
-LIMIT_TEXT = re.compile(r"exceeded the limit of\s+(\d{1,9})\s+in\s+(\d{1,6}(?:\.\d{1,6})?)\s+second", re.IGNORECASE)
-LIMIT_CODES = ("MXAPIRateLimitExceededException", "RATE_LIMIT_EXCEEDED")
-ACCOUNT_TYPES = ("MXUnAuthorizedAccessException", "MXUnauthorizedRequestException")
+
+@dataclass(frozen=True)
+class ErrorFormat:
+    """What an API's errors look like. The defaults fit an API of which only HTTP statuses are known.
+
+    Attributes:
+        code_key: Key of the error's code in a JSON body.
+        message_key: Key of the error's text in a JSON body.
+        error_marker: Key and value that make a body an error even if the status is 2xx.
+        rate_limit_codes: Codes of a call that was rejected for the rate limit, under any status.
+        rate_limit_text: Matches the text of such a rejection. Group 1 is the number of calls, group 2 the seconds.
+        wait_key: Key of the seconds that the API asks to wait.
+        denied_codes: Codes that deny access to the account, under any status.
+        final_code_prefix: Codes with this start are logical errors, even under a 5xx status: a retry cannot help.
+    """
+
+    code_key: str = "code"
+    message_key: str = "message"
+    error_marker: tuple[str, str] | None = None
+    rate_limit_codes: frozenset[str] = frozenset()
+    rate_limit_text: re.Pattern[str] | None = None
+    wait_key: str | None = None
+    denied_codes: frozenset[str] = frozenset()
+    final_code_prefix: str | None = None
 
 
 class Verdict(enum.Enum):
-    """What an answer asks of the caller."""
+    """What a response asks of the caller."""
 
     ACCEPTED = "accepted"
-    LIMITED = "limited"
+    RATE_LIMITED = "rate_limited"
     TRANSIENT = "transient"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     DENIED = "denied"
-    NO_JSON = "no_json"
+    NOT_JSON = "not_json"
 
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """An answer, read.
+    """A classified response.
 
     Attributes:
-        verdict: What to do.
+        verdict: What the caller has to do.
         status: The HTTP status.
-        code: The API's word for it, else ``HTTP <status>``; one of a closed vocabulary, so that it may be logged.
-        body: The parsed JSON; None where there is none.
-        limit: ``(calls, seconds)`` where a refusal names the account's limit.
-        wait: Seconds that the API asks to wait, where it does.
+        code: The API's code, or ``HTTP <status>`` if there is none. It is a plain word and may be logged.
+        body: The parsed JSON, or None.
+        limit: ``(calls, seconds)`` if a rejection names the account's limit.
+        wait: Seconds that the API asks to wait, or None.
     """
 
     verdict: Verdict
@@ -63,34 +85,39 @@ class ApiResponse:
     wait: float | None = None
 
 
-def read_response(status: int, headers: Mapping[str, str], content: bytes) -> ApiResponse:
-    """Read one answer.
+def read_response(status: int, headers: Mapping[str, str], content: bytes, errors: ErrorFormat) -> ApiResponse:
+    """Classify a response.
 
     Args:
         status: HTTP status.
-        headers: Response headers, looked up without regard to case by the mapping itself.
+        headers: Response headers. The mapping itself ignores case.
         content: The whole body.
+        errors: What the API's errors look like.
     """
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:
         body = None
-    code, text = _code_and_text(status, body)
-    if not isinstance(body, dict) and status >= HTTP_BAD_REQUEST:
-        text = content[:1000].decode(errors="replace")  # a refusal for pace may come as plain text
-    if (limited := _limit(status, code, text, headers, body)) is not None:
-        return limited
-    verdict = _verdict(status, code, body)
+    fields = body if isinstance(body, dict) else {}
+    code = _safe_code(fields.get(errors.code_key)) or f"HTTP {status}"
+    is_error = status >= HTTP_BAD_REQUEST or _has_marker(fields, errors)
+    has_limit_code = code in errors.rate_limit_codes
+    named_limit = _find_limit(fields, content, errors) if is_error or has_limit_code else None
+    if status == HTTP_RATE_LIMIT or has_limit_code or named_limit:
+        wait = _seconds(fields.get(errors.wait_key)) if errors.wait_key else None
+        wait = retry_after(headers) if wait is None else wait
+        return ApiResponse(Verdict.RATE_LIMITED, status, code, body, _valid_limit(named_limit), wait)
+    verdict = _verdict(status, code, body, errors, is_error=is_error)
     return ApiResponse(verdict, status, code, body, wait=retry_after(headers) if verdict is Verdict.TRANSIENT else None)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds named by a ``Retry-After`` header, as a number or as a date, None without one."""
+    """Return the seconds of a ``Retry-After`` header, which holds a number or a date, or None without one."""
     text = headers.get("Retry-After")
     if text is None or (seconds := _seconds(text)) is not None:
         return _seconds(text)
     try:
-        # Against the server's own clock where it tells it.
+        # The date is compared with the server's own clock if the server sends its time.
         sent = headers.get("Date")
         now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
         seconds = parsedate_to_datetime(text).timestamp() - now
@@ -99,42 +126,44 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, seconds)
 
 
-def _verdict(status: int, code: str, body: Any) -> Verdict:
-    logical = code.startswith("MX")
-    if status in HTTP_ACCOUNT or code in ACCOUNT_TYPES:
+def _verdict(status: int, code: str, body: Any, errors: ErrorFormat, *, is_error: bool) -> Verdict:
+    is_final = errors.final_code_prefix is not None and code.startswith(errors.final_code_prefix)
+    if status in DENIED_STATUSES or code in errors.denied_codes:
         return Verdict.DENIED
-    if status == HTTP_TIMEOUT or (status >= HTTP_SERVER_ERROR and not logical):
+    if status == HTTP_TIMEOUT or (status >= HTTP_SERVER_ERROR and not is_final):
         return Verdict.TRANSIENT
     if HTTP_REDIRECT <= status < HTTP_BAD_REQUEST:
         return Verdict.DENIED
-    if _is_error(status, body):
-        return Verdict.REFUSED
-    return Verdict.NO_JSON if body is None else Verdict.ACCEPTED
+    if is_error:
+        return Verdict.REJECTED
+    return Verdict.NOT_JSON if body is None else Verdict.ACCEPTED
 
 
-def _is_error(status: int, body: Any) -> bool:
-    return status >= HTTP_BAD_REQUEST or (isinstance(body, dict) and body.get("Status") == "Error")
+def _has_marker(fields: Mapping[str, Any], errors: ErrorFormat) -> bool:
+    if errors.error_marker is None:
+        return False
+    key, value = errors.error_marker
+    return bool(fields.get(key) == value)
 
 
-def _limit(status: int, code: str, text: str, headers: Mapping[str, str], body: Any) -> ApiResponse | None:
-    """A refusal for pace, in any of its known forms: 429, an error with the text, any status with the type."""
-    named = LIMIT_TEXT.search(text)
-    if status != HTTP_LIMIT and code not in LIMIT_CODES and not (named and _is_error(status, body)):
+def _find_limit(fields: Mapping[str, Any], content: bytes, errors: ErrorFormat) -> re.Match[str] | None:
+    if errors.rate_limit_text is None:
         return None
-    limit = (int(named[1]), float(named[2])) if named and int(named[1]) > 0 and float(named[2]) > 0 else None
-    wait = _seconds(body.get("retryAfter")) if isinstance(body, dict) else None
-    return ApiResponse(Verdict.LIMITED, status, code, body, limit, wait if wait is not None else retry_after(headers))
+    text = fields.get(errors.message_key)
+    if not isinstance(text, str):  # a gateway in front of the API can send the text in another form
+        text = content[:MAX_SEARCHED_BYTES].decode(errors="replace")
+    return errors.rate_limit_text.search(text)
 
 
-def _code_and_text(status: int, body: Any) -> tuple[str, str]:
-    fallback = f"HTTP {status}"
-    if not isinstance(body, dict):
-        return fallback, ""
-    code = body.get("ExceptionType") or body.get("code")
-    text = body.get("ExceptionMessage") or body.get("message")
-    # Only a plain word is passed on: whatever else a server puts there might quote a record.
-    safe = isinstance(code, str) and re.fullmatch(r"[A-Za-z_]{2,64}", code)
-    return str(code) if safe else fallback, text if isinstance(text, str) else ""
+def _valid_limit(named: re.Match[str] | None) -> tuple[int, float] | None:
+    if named is None:
+        return None
+    calls, seconds = int(named[1]), float(named[2])
+    return (calls, seconds) if calls > 0 and seconds > 0 else None
+
+
+def _safe_code(code: Any) -> str | None:
+    return code if isinstance(code, str) and SAFE_CODE.fullmatch(code) else None
 
 
 def _seconds(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""One account's way to one API: paced, retried, timed, and silent about what it carries."""
+"""Calls to one API with one account: paced, retried and timed. Nothing that a call carries is logged."""
 
 from __future__ import annotations
 
@@ -14,50 +14,61 @@ from urllib.parse import urlsplit
 
 import orjson
 import requests
+from typing_extensions import override
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ProxyError
 
 from lead_connectors.http.address import check_address
 from lead_connectors.http.errors import AmbiguousError, CallRejectedError, DeniedError, StoppedError, TransientError
 from lead_connectors.http.quota import Quota
-from lead_connectors.http.response import ApiResponse, Verdict, read_response
+from lead_connectors.http.response import ApiResponse, ErrorFormat, Verdict, read_response
 from lead_connectors.plugin.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
-LONGEST_BACKOFF = 60.0
-SHORTEST_PAUSE = 1.0
-"""Seconds: a refusal for pace that asks for no wait at all must not become a storm."""
+MAX_BACKOFF = 60.0
+MIN_PAUSE = 1.0
+"""Seconds to wait after a rejection for the rate limit, even if it asks for no wait at all."""
+LIMIT_MARGIN = 0.2
+"""Seconds added to a window that a rejection names."""
+NEVER_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ProxyError)
 
 
 class Retry(enum.Enum):
-    """May a call be sent again after it was sent once and no usable answer came?"""
+    """Whether a call may be sent again if it was sent and no usable response came."""
 
     ALWAYS = "always"
-    """Reads and upserts: a second one changes nothing."""
+    """For reads and upserts: sending them twice does no harm."""
     ASK = "ask"
     """The caller decides: `AmbiguousError` is raised."""
 
 
 class _Fault(enum.Enum):
-    """No answer at all."""
+    """Why there is no response at all."""
 
     NOT_SENT = "no connection"
-    AMBIGUOUS = "the connection was cut or timed out"
+    AMBIGUOUS = "the connection was closed or timed out"
 
 
 class ApiSession:
     """Calls one API with one account.
 
     Args:
-        api: The API's name as a user knows it, for sentences.
+        api: The API's name as a user knows it.
         base_url: Scheme, host and optional path, without a trailing slash.
-        quota: Paces the calls; shared by all threads.
-        headers: Sent with each call; hold the secrets.
-        params: Query parameters sent with each call (LeadSquared's `auth_in: query`).
-        timeout: Seconds until an answer is given up.
-        max_retry_seconds: How long a transient fault is retried.
-        advice: A sentence by HTTP status: what to do about 401, 403, 404.
+        quota: Paces the calls. All threads share it.
+        headers: Sent with each call. They hold the secrets.
+        errors: What the API's errors look like.
+        params: Query parameters sent with each call.
+        timeout: Seconds to wait for a response.
+        max_retry_seconds: Seconds for which a transient fault is retried.
+        advice: By HTTP status (401, 403, 404): a sentence that says what the user can do.
         stopping: Set when the run is being stopped.
+
+    Attributes:
+        calls: Calls sent so far, retries included.
+        retries: Calls that were sent again.
+        rate_limited_calls: Calls that were rejected for the rate limit.
+        seconds_waiting: Seconds spent between a fault and its retry.
     """
 
     def __init__(
@@ -67,6 +78,7 @@ class ApiSession:
         quota: Quota,
         *,
         headers: Mapping[str, str],
+        errors: ErrorFormat,
         params: Mapping[str, str] | None = None,
         timeout: float = 60.0,
         max_retry_seconds: float = 900.0,
@@ -78,6 +90,7 @@ class ApiSession:
         self.base_url = base_url.rstrip("/")
         self.quota = quota
         self._headers = dict(headers)
+        self._errors = errors
         self._params = dict(params or {})
         self._timeout = timeout
         self._max_retry_seconds = max_retry_seconds
@@ -86,15 +99,16 @@ class ApiSession:
         self._thread = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
-        self._answered = False
-        self._pages_for_people = 0
+        self._has_received_json = False
+        self._non_json_responses = 0
         self.calls = 0
         self.retries = 0
         self.rate_limited_calls = 0
         self.seconds_waiting = 0.0
 
+    @override
     def __repr__(self) -> str:
-        """Name the API only: the headers hold secrets."""
+        """Name only the API: the headers hold secrets."""
         return f"ApiSession({self.api})"
 
     def call(
@@ -106,15 +120,15 @@ class ApiSession:
         json: Any = None,
         retry: Retry = Retry.ALWAYS,
     ) -> Any:
-        """Make one call, again where that is safe and may help, and return the parsed JSON of its 2xx answer.
+        """Make one call, retry it where that is safe and can help, and return the parsed JSON of the response.
 
         Raises:
-            CallRejectedError: The API will never accept this call, `body` says why; or it is not to be had as JSON.
-            DeniedError: 401, 403 (without limit text), 404, 405 or a redirect.
-            SettingsError: The host has not once answered JSON, its certificate is not trusted, or the address or a
-                header cannot be sent.
-            TransientError: Faults went on for `max_retry_seconds`, or the API asked for a longer pause.
-            AmbiguousError: `retry` is ASK, the call was sent, and no usable answer came.
+            CallRejectedError: The API will never accept this call (`body` says why), or `json` cannot be serialized.
+            DeniedError: The status is 401, 403 (without a rate limit), 404, 405 or a redirect.
+            SettingsError: The host has never sent JSON, its certificate is not trusted, or the address or a header
+                cannot be sent.
+            TransientError: Faults lasted for `max_retry_seconds`, or the API asked for a longer pause.
+            AmbiguousError: `retry` is ASK, the call was sent, and no usable response came.
             StoppedError: The run is being stopped.
         """
         try:
@@ -124,36 +138,36 @@ class ApiSession:
         first_fault: float | None = None
         attempt = 0
         while True:
-            reading = self._attempt(method, path, params, data)
-            if isinstance(reading, ApiResponse) and reading.verdict is Verdict.ACCEPTED:
-                self._answered = True
-                return reading.body
-            self._raise_what_is_final(reading, retry)
+            response = self._attempt(method, path, params, data)
+            if isinstance(response, ApiResponse) and response.verdict is Verdict.ACCEPTED:
+                self._has_received_json = True
+                return response.body
+            self._raise_if_final(response, retry)
             now = time.monotonic()
             first_fault = now if first_fault is None else first_fault
-            left = self._max_retry_seconds - (now - first_fault)
+            seconds_left = self._max_retry_seconds - (now - first_fault)
             attempt += 1
-            self._wait_before_retry(reading, attempt, left)
+            self._wait_before_retry(response, attempt, seconds_left)
             self.count_retry()
 
     def count_retry(self) -> None:
-        """Count a call that is made again; whoever repeats calls itself (`Retry.ASK`) says so here."""
+        """Count a retry that the caller makes itself (`Retry.ASK`)."""
         with self._lock:
             self.retries += 1
 
     def wait_to_retry(self, attempt: int, first_fault: float) -> None:
-        """Wait before a caller repeats an ambiguous call itself, and count it.
+        """Wait before the caller retries an ambiguous call itself, and count the retry.
 
         Args:
-            attempt: How often it was tried so far.
+            attempt: How often the call was sent so far.
             first_fault: When it failed first, on the monotonic clock.
 
         Raises:
-            TransientError: That is more than `max_retry_seconds` ago.
+            TransientError: The first fault is more than `max_retry_seconds` ago.
             StoppedError: The run is being stopped.
         """
-        left = self._max_retry_seconds - (time.monotonic() - first_fault)
-        self._wait_before_retry(_Fault.AMBIGUOUS, attempt, left)
+        seconds_left = self._max_retry_seconds - (time.monotonic() - first_fault)
+        self._wait_before_retry(_Fault.AMBIGUOUS, attempt, seconds_left)
         self.count_retry()
 
     def close(self) -> None:
@@ -165,30 +179,30 @@ class ApiSession:
         self._thread = threading.local()
         self.quota.close()
 
-    def _raise_what_is_final(self, reading: ApiResponse | _Fault, retry: Retry) -> None:
-        if isinstance(reading, _Fault):
-            if reading is _Fault.AMBIGUOUS and retry is Retry.ASK:
-                raise AmbiguousError(self._no_answer(reading.value))
+    def _raise_if_final(self, response: ApiResponse | _Fault, retry: Retry) -> None:
+        if isinstance(response, _Fault):
+            if response is _Fault.AMBIGUOUS and retry is Retry.ASK:
+                raise self._ambiguous(response.value)
             return
-        self._answered = self._answered or reading.body is not None
-        if reading.verdict is Verdict.REFUSED:
-            raise CallRejectedError(status=reading.status, code=reading.code, body=reading.body)
-        if reading.verdict is Verdict.DENIED:
-            raise self._denied(reading)
-        if reading.verdict is Verdict.LIMITED:
-            self._limited(reading)
+        self._has_received_json = self._has_received_json or response.body is not None
+        if response.verdict is Verdict.REJECTED:
+            raise CallRejectedError(status=response.status, code=response.code, body=response.body)
+        if response.verdict is Verdict.DENIED:
+            raise self._denied(response)
+        if response.verdict is Verdict.RATE_LIMITED:
+            self._follow_rate_limit(response)
             return
-        if reading.wait is not None:
-            self._pause(reading.wait)
-        if reading.verdict is Verdict.NO_JSON and self._is_another_site():
-            raise SettingsError(self._wrong_site())
+        if response.wait is not None:
+            self._pause(response.wait)
+        if response.verdict is Verdict.NOT_JSON and self._is_wrong_host():
+            raise self._wrong_host()
         if retry is Retry.ASK:
-            raise AmbiguousError(self._no_answer(reading.code))
+            raise self._ambiguous(response.code)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._thread, "session", None)
         if session is None:
-            # requests.Session is not made for several threads at once.
+            # requests.Session is not thread-safe: each thread gets its own.
             session = self._thread.session = requests.Session()
             with self._lock:
                 self._sessions.append(session)
@@ -199,7 +213,7 @@ class ApiSession:
     ) -> ApiResponse | _Fault:
         slot = self.quota.acquire()
         session = self._session()
-        before = _connections(session)
+        connections = _count_connections(session)
         response: requests.Response | None = None
         failure: Exception | None = None
         with self._lock:
@@ -219,107 +233,112 @@ class ApiSession:
         except (OSError, ValueError, HTTPError) as error:
             failure = error
         finally:
-            # A call that had to connect first, or that nothing is known of, arrived later than its slot. Where each
-            # call connects anew all arrive equally late.
-            connected = _connections(session) > before
-            late = response is None or (connected and not getattr(self._thread, "connects", False))
-            self._thread.connects = connected
-            self.quota.finish_call(slot, latency=time.monotonic() - sent, fresh_connection=late)
-        # Outside of `except`: what is raised from here must not drag along an error that quotes a header.
+            # A call that had to connect first, or that failed, arrived later than its slot. If connections are never
+            # reused, every call has the same delay, so slots need no correction.
+            connected = _count_connections(session) > connections
+            is_late = response is None or (connected and not getattr(self._thread, "connected", False))
+            self._thread.connected = connected
+            self.quota.finish_call(slot, latency=time.monotonic() - sent, fresh_connection=is_late)
+        # Outside of `except`: an error raised from here must not carry the other one, which can quote a header.
         if response is None:
-            return self._fault(failure)
-        return read_response(response.status_code, response.headers, response.content)
+            return self._classify_fault(failure)
+        return read_response(response.status_code, response.headers, response.content, self._errors)
 
-    def _fault(self, error: Exception | None) -> _Fault:
-        """Tell what never left from what may have arrived. Only what is known for sure counts as never sent."""
-        if isinstance(error, ValueError):  # addresses and headers that HTTP cannot carry
-            raise SettingsError(self._cannot_be_sent())
+    def _classify_fault(self, error: Exception | None) -> _Fault:
+        """Tell calls that were never sent from calls that may have arrived.
+
+        Raises:
+            SettingsError: The call cannot be sent, or the host's certificate is not trusted.
+        """
+        if isinstance(error, ValueError):  # an address or a header that HTTP cannot carry
+            msg = f"{self.api}: api_url or a key holds a character that cannot be sent, such as a line break."
+            raise SettingsError(msg)
         causes = list(_causes(error)) if error else []
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-            if self._answered:
+            if self._has_received_json:
                 return _Fault.NOT_SENT
             msg = (
-                f"the certificate of {urlsplit(self.base_url).hostname} is not trusted: check api_url, this computer's "
-                "clock, and REQUESTS_CA_BUNDLE where a proxy signs for it."
+                f"The certificate of {self._host} is not trusted. Check api_url, this computer's clock, and "
+                "REQUESTS_CA_BUNDLE if a proxy signs for the host."
             )
             raise SettingsError(msg)
-        never = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ProxyError)
-        return _Fault.NOT_SENT if any(isinstance(cause, never) for cause in causes) else _Fault.AMBIGUOUS
+        return _Fault.NOT_SENT if any(isinstance(cause, NEVER_SENT) for cause in causes) else _Fault.AMBIGUOUS
 
-    def _limited(self, reading: ApiResponse) -> None:
-        """Believe a refusal: keep to the limit that it names, and let nobody call until it is over."""
+    def _follow_rate_limit(self, response: ApiResponse) -> None:
+        """Keep to the limit that a rejection names, and pause all calls."""
         with self._lock:
             self.rate_limited_calls += 1
-        if reading.limit is not None and self.quota.learn_limit(*reading.limit):
+        if response.limit is not None and self.quota.learn_limit(*response.limit):
             logger.warning(
-                "%s allows this account only %d calls in %g s: keeping to that for the rest of the run.",
+                "%s allows this account only %d calls in %g s. The run keeps to this limit from now on.",
                 self.api,
-                *reading.limit,
+                *response.limit,
             )
-        wait = reading.wait
+        wait = response.wait
         if wait is None:
-            wait = reading.limit[1] + 0.2 if reading.limit else self.quota.longest_window()
-        logger.info("%s refused a call for its pace (%s): waiting %.0f s.", self.api, reading.code, wait)
-        self._pause(max(wait, SHORTEST_PAUSE))
+            wait = response.limit[1] + LIMIT_MARGIN if response.limit else self.quota.longest_window()
+        logger.info("%s rejected a call for its rate limit (%s). Waiting %.0f s.", self.api, response.code, wait)
+        self._pause(max(wait, MIN_PAUSE))
 
     def _pause(self, seconds: float) -> None:
-        """The API asked for it, so it holds for all threads and processes."""
-        self.quota.pause(seconds, patience=self._max_retry_seconds)
+        """Pause all threads and processes, because the API asked for it."""
+        self.quota.pause(seconds, max_wait=self._max_retry_seconds)
 
-    def _wait_before_retry(self, reading: ApiResponse | _Fault, attempt: int, left: float) -> None:
-        what = reading.code if isinstance(reading, ApiResponse) else reading.value
-        what = (
-            "an answer without JSON"
-            if isinstance(reading, ApiResponse) and reading.verdict is Verdict.NO_JSON
-            else what
-        )
-        if left <= 0:
-            raise self._gave_up(what)
-        if isinstance(reading, ApiResponse) and reading.verdict is Verdict.LIMITED:
+    def _wait_before_retry(self, response: ApiResponse | _Fault, attempt: int, seconds_left: float) -> None:
+        problem = _problem(response)
+        if seconds_left <= 0:
+            raise self._retries_exhausted(problem)
+        if isinstance(response, ApiResponse) and response.verdict is Verdict.RATE_LIMITED:
             return  # the quota holds the pause
-        wait = min(LONGEST_BACKOFF, 2.0 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
-        wait = min(wait, left)
-        logger.warning("%s: %s. Trying again in %.1f s (attempt %d).", self.api, what, wait, attempt + 1)
+        wait = min(MAX_BACKOFF, 2.0 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
+        wait = min(wait, seconds_left)
+        logger.warning("%s: %s. Retrying in %.1f s (attempt %d).", self.api, problem, wait, attempt + 1)
         with self._lock:
             self.seconds_waiting += wait
         if self._stopping.wait(wait):
             msg = "the run is being stopped"
             raise StoppedError(msg)
 
-    def _gave_up(self, what: str) -> TransientError:
-        unreachable = " Check api_url and the network." if not self._answered else ""
-        return TransientError(
-            f"{self.api} gave no usable answer for {self._max_retry_seconds:g} s (max_retry_seconds); the last time: "
-            f"{what}.{unreachable} Nothing is lost: run again later."
-        )
-
-    def _is_another_site(self) -> bool:
-        """Whether a second answer of this run was a success without JSON, and none was JSON."""
+    def _is_wrong_host(self) -> bool:
+        """Count a successful response without JSON. True from the second one on if no response was JSON."""
         with self._lock:
-            self._pages_for_people += 1
-            return self._pages_for_people > 1 and not self._answered
+            self._non_json_responses += 1
+            return self._non_json_responses > 1 and not self._has_received_json
 
-    def _wrong_site(self) -> str:
-        return f"{urlsplit(self.base_url).hostname} does not answer with JSON as {self.api} does: check api_url."
+    @property
+    def _host(self) -> str | None:
+        return urlsplit(self.base_url).hostname
 
-    def _cannot_be_sent(self) -> str:
-        return f"{self.api}: api_url or a key holds a character that cannot be sent, such as a line break."
-
-    def _denied(self, reading: ApiResponse) -> DeniedError:
-        status = reading.status
-        advice = self._advice.get(status, "Check api_url and the account's permissions.")
-        return DeniedError(
-            f"{self.api} refuses this account or address ({reading.code}). {advice}",
-            status=status,
-            body=reading.body,
+    def _retries_exhausted(self, problem: str) -> TransientError:
+        advice = " Check api_url and the network." if not self._has_received_json else ""
+        return TransientError(
+            f"{self.api} gave no usable response for {self._max_retry_seconds:g} s (max_retry_seconds). Last problem: "
+            f"{problem}.{advice} Nothing is lost: run again later."
         )
 
-    def _no_answer(self, what: str) -> str:
-        return f"{self.api} gave no usable answer to a write ({what}); it may have landed"
+    def _wrong_host(self) -> SettingsError:
+        return SettingsError(f"{self._host} does not respond with JSON as {self.api} does: check api_url.")
+
+    def _denied(self, response: ApiResponse) -> DeniedError:
+        advice = self._advice.get(response.status, "Check api_url and the account's permissions.")
+        return DeniedError(
+            f"{self.api} denied access ({response.code}). {advice}", status=response.status, body=response.body
+        )
+
+    def _ambiguous(self, problem: str) -> AmbiguousError:
+        return AmbiguousError(
+            f"{self.api} gave no usable response to a write ({problem}); the write may have been applied"
+        )
 
 
-def _connections(session: requests.Session) -> int:
-    """How many connections a session has opened so far."""
+def _problem(response: ApiResponse | _Fault) -> str:
+    if isinstance(response, _Fault):
+        return response.value
+    return "a response without JSON" if response.verdict is Verdict.NOT_JSON else response.code
+
+
+def _count_connections(session: requests.Session) -> int:
+    """Return how many connections a session has opened so far."""
     managers = [
         manager
         for adapter in session.adapters.values()
@@ -330,7 +349,7 @@ def _connections(session: requests.Session) -> int:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it is made of: requests and urllib3 wrap one another's in arguments and reasons."""
+    """Yield an error and all errors inside it: requests and urllib3 wrap them in arguments and reasons."""
     yield error
     for part in (*error.args, getattr(error, "reason", None)):
         if isinstance(part, BaseException):

@@ -12,7 +12,7 @@ import pytest
 
 from lead_connectors.http.quota import Quota, Window
 from lead_connectors.http.session import ApiSession
-from tests.http.loopback import Clock, HandTurnedEvent, Loopback, loopback
+from tests.http.loopback import ERRORS, Clock, HandTurnedEvent, Loopback, loopback
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,7 @@ def make_session(
     def make(base_url: str | None = None, *, quota: Quota | None = None, **options: Any) -> ApiSession:
         options = {
             "headers": {"x-api-key": "u$r-secret"},
+            "errors": ERRORS,
             "timeout": 5.0,
             "stopping": HandTurnedEvent(clock),
             **options,

@@ -1,10 +1,11 @@
-"""A loopback server that answers as its script says, and a clock that tests turn by hand."""
+"""A made-up API: a loopback server that responds as its script says. And a clock that tests turn by hand."""
 
 from __future__ import annotations
 
 import contextlib
 import http.server
 import json
+import re
 import socket
 import struct
 import threading
@@ -14,10 +15,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import override
+
+from lead_connectors.http.response import ErrorFormat
+
+ERRORS = ErrorFormat(
+    code_key="kind",
+    message_key="text",
+    error_marker=("result", "failed"),
+    rate_limit_codes=frozenset({"TooFast"}),
+    rate_limit_text=re.compile(r"limit of\s+(\d{1,9})\s+in\s+(\d{1,6}(?:\.\d{1,6})?)\s+second"),
+    wait_key="wait",
+    denied_codes=frozenset({"NoAccess"}),
+    final_code_prefix="Bad",
+)
+"""The errors of the made-up API."""
+
 
 @dataclass(frozen=True)
 class Scripted:
-    """One answer of the script, faults included."""
+    """One response of the script, or a fault."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -25,11 +42,11 @@ class Scripted:
     fault: str = ""
     """`reset`, `hang_up`, `truncated`, `slow` or `close_after`."""
     until: threading.Event = field(default_factory=threading.Event)
-    """What a slow answer waits for."""
+    """What a slow response waits for."""
 
 
 def scripted(status: int = 200, body: Any = None, **headers: str) -> Scripted:
-    """An answer in JSON."""
+    """A response in JSON."""
     return Scripted(status, json.dumps({} if body is None else body).encode(), headers)
 
 
@@ -49,14 +66,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Loopback
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         at = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = self.server.next_answer(Request(self.command, self.path, dict(self.headers.items()), body, at))
-        if answer.fault == "reset":
+        response = self.server.next_response(Request(self.command, self.path, dict(self.headers.items()), body, at))
+        if response.fault == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             # The file objects keep the socket open; a lingering close of it is what sends RST.
             self.rfile.close()
@@ -64,28 +82,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
             self.close_connection = True
             return
-        if answer.fault == "hang_up":
+        if response.fault == "hang_up":
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
             return
-        if answer.fault == "slow":
-            answer.until.wait(10)
-        self.send_response(answer.status)
-        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+        if response.fault == "slow":
+            response.until.wait(10)
+        self.send_response(response.status)
+        for name, value in {"Content-Type": "application/json", **response.headers}.items():
             self.send_header(name.replace("_", "-"), value)
-        missing = 10 if answer.fault == "truncated" else 0
-        self.send_header("Content-Length", str(len(answer.body) + missing))
+        missing = 10 if response.fault == "truncated" else 0
+        self.send_header("Content-Length", str(len(response.body) + missing))
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(answer.body)
-        if answer.fault:
+            self.wfile.write(response.body)
+        if response.fault:
             self.close_connection = True
 
-    do_GET = do_POST = _answer  # noqa: N815
+    do_GET = do_POST = _respond  # noqa: N815
 
 
 class Loopback(http.server.ThreadingHTTPServer):
-    """Answers what `script` holds, then `afterwards` for ever."""
+    """Responds with what `script` holds, then always with `afterwards`."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -97,7 +115,7 @@ class Loopback(http.server.ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.latency = 0.0
         self.limit: tuple[int, float] | None = None
-        self.refused = 0
+        self.rejected = 0
         self.closed = threading.Semaphore(0)
         self._lock = threading.Lock()
 
@@ -110,25 +128,27 @@ class Loopback(http.server.ThreadingHTTPServer):
         with self._lock:
             return [request.at for request in self.requests]
 
-    def next_answer(self, request: Request) -> Scripted:
+    def next_response(self, request: Request) -> Scripted:
         with self._lock:
             too_many = self.limit is not None and (
                 sum(1 for other in self.requests if other.at > request.at - self.limit[1]) >= self.limit[0]
             )
             self.requests.append(request)
-            self.refused += too_many
-            answer = self.script.pop(0) if self.script else self.afterwards
+            self.rejected += too_many
+            response = self.script.pop(0) if self.script else self.afterwards
         if too_many and self.limit is not None:
             text = f"API calls exceeded the limit of {self.limit[0]} in {self.limit[1]:g} second(s)"
-            return scripted(429, {"Status": "Error", "ExceptionMessage": text})
+            return scripted(429, {"result": "failed", "text": text})
         if self.latency:
             time.sleep(self.latency)
-        return answer
+        return response
 
+    @override
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
         self.closed.release()
 
+    @override
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is what some tests are about."""
 
@@ -162,15 +182,15 @@ class Clock:
         self.slept += seconds
 
 
-def most_in_any(moments: Sequence[float], seconds: float) -> int:
-    """The largest number of moments that lie in any half-open window of so many seconds."""
-    ordered = sorted(moments)
+def max_in_any_window(times: Sequence[float], seconds: float) -> int:
+    """The largest number of times in any half-open window of this length."""
+    ordered = sorted(times)
     return max((bisect_left(ordered, start + seconds) - i for i, start in enumerate(ordered)), default=0)
 
 
-def in_windows(moments: Sequence[float], seconds: float) -> list[int]:
-    """How many moments lie in each whole window, counted from the first moment on."""
-    places = [int((moment - min(moments)) / seconds + 1e-6) for moment in moments]
+def in_windows(times: Sequence[float], seconds: float) -> list[int]:
+    """How many times lie in each whole window, counted from the first one."""
+    places = [int((at - min(times)) / seconds + 1e-6) for at in times]
     return [places.count(place) for place in range(max(places))]
 
 
@@ -182,6 +202,7 @@ class HandTurnedEvent(threading.Event):
         self._hand = clock
         self.waits: list[float] = []
 
+    @override
     def wait(self, timeout: float | None = None) -> bool:
         if not self.is_set() and timeout is not None:
             self.waits.append(timeout)

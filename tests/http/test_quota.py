@@ -1,4 +1,4 @@
-"""The quota's promises one by one, most of them in a time that tests turn by hand."""
+"""The quota's promises one by one, most of them with a clock that tests turn by hand."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 
 from lead_connectors.http.errors import StoppedError, TransientError
-from lead_connectors.http.quota import DAY, LEARNED_FOR, Quota, Window
-from tests.http.loopback import Clock, most_in_any
+from lead_connectors.http.quota import DAY, Quota, Window
+from lead_connectors.http.quota_store import LEARNED_LIMIT_SECONDS
+from tests.http.loopback import Clock, max_in_any_window
 
 SHARED = "https://api.example.com#key"
 
 
-def quota_of(clock: Clock, *windows: Window, account: str | None = None, patience: float = 900.0) -> Quota:
-    return Quota(windows, account=account, patience=patience, clock=clock, sleep=clock.sleep)
+def quota_of(clock: Clock, *windows: Window, account: str | None = None, max_wait: float = 900.0) -> Quota:
+    return Quota(windows, account=account, max_wait=max_wait, clock=clock, sleep=clock.sleep)
 
 
-def test_a_window_is_stretched_a_little_for_the_api_counts_arrivals() -> None:
+def test_a_window_is_slightly_longer_because_the_api_counts_arrivals() -> None:
     assert Window(60, 60.0).length == pytest.approx(61.2)
     assert Window(25, 5.0).length == pytest.approx(5.15)
     assert Window(1, DAY).length == DAY + 60
@@ -41,12 +42,12 @@ def test_a_burst_leaves_at_once_and_the_next_call_waits_one_window(clock: Clock)
 
 def test_all_windows_hold_at_once(clock: Clock) -> None:
     quota = quota_of(clock, Window(5, 1.0), Window(8, 10.0))
-    moments = [quota.acquire() for _ in range(30)]
-    assert most_in_any(moments, 1.0) <= 5
-    assert most_in_any(moments, 10.0) <= 8
+    times = [quota.acquire() for _ in range(30)]
+    assert max_in_any_window(times, 1.0) <= 5
+    assert max_in_any_window(times, 10.0) <= 8
 
 
-def test_a_call_that_had_to_connect_counts_from_its_answer(clock: Clock) -> None:
+def test_a_call_that_had_to_connect_counts_from_its_response(clock: Clock) -> None:
     quota = quota_of(clock, Window(1, 1.0))
     slot = quota.acquire()
     quota.finish_call(slot, latency=0.9, fresh_connection=True)
@@ -84,8 +85,8 @@ def test_a_used_up_day_ends_the_run_at_once_and_counts_nothing(clock: Clock) -> 
     quota.acquire()
 
 
-def test_a_used_up_day_is_waited_for_where_patience_allows(clock: Clock) -> None:
-    quota = quota_of(clock, Window(2, DAY), patience=2 * DAY)
+def test_a_used_up_day_is_waited_for_within_max_wait(clock: Clock) -> None:
+    quota = quota_of(clock, Window(2, DAY), max_wait=2 * DAY)
     first = quota.acquire()
     quota.acquire()
     assert quota.acquire() == pytest.approx(first + DAY + 60)
@@ -105,15 +106,15 @@ def test_a_day_is_counted_even_if_a_process_without_a_day_budget_starts_meanwhil
     quota.close()
 
 
-def test_a_long_line_at_a_slow_rate_is_no_used_up_day() -> None:
-    """Sixteen calls at one a minute take a quarter of an hour: more than patience, but nothing is wrong."""
-    moments: list[float] = []
+def test_a_long_queue_at_a_slow_rate_is_no_used_up_day() -> None:
+    """Sixteen calls at one a minute take a quarter of an hour: more than max_wait, but nothing is wrong."""
+    times: list[float] = []
     clock = Clock()
-    quota = quota_of(clock, Window(1, 60.0), patience=5.0)
+    quota = quota_of(clock, Window(1, 60.0), max_wait=5.0)
     for _ in range(16):
-        with quota._transaction() as (store, now):
-            moments.append(quota._place(store, now, None)[1])
-    assert moments[-1] - moments[0] == pytest.approx(15 * 61.2, abs=0.001)
+        with quota._store.transaction() as reservations:
+            times.append(quota._reserve(reservations, None)[1])
+    assert times[-1] - times[0] == pytest.approx(15 * 61.2, abs=0.001)
 
 
 # --- pauses ------------------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def test_a_shorter_pause_does_not_cut_a_longer_one_short(clock: Clock) -> None:
     assert clock.slept == pytest.approx(60.0, abs=0.001)
 
 
-def test_a_pause_beyond_patience_ends_this_run_and_no_other(clock: Clock) -> None:
+def test_a_pause_beyond_max_wait_ends_this_run_and_no_other(clock: Clock) -> None:
     one, other = (quota_of(clock, Window(60, 60.0), account=SHARED) for _ in range(2))
     with pytest.raises(TransientError, match="1000 s"):
         one.pause(1000.0)
@@ -150,21 +151,21 @@ def test_a_pause_beyond_patience_ends_this_run_and_no_other(clock: Clock) -> Non
     other.close()
 
 
-# --- limits that a refusal names ---------------------------------------------------------------------------------
+# --- limits that a rejection names --------------------------------------------------------------------------------
 
 
-def test_a_lower_limit_is_believed_for_the_rest_of_the_run(clock: Clock) -> None:
+def test_a_lower_limit_holds_for_the_rest_of_the_run(clock: Clock) -> None:
     quota = quota_of(clock, Window(25, 5.0))
     assert quota.learn_limit(10, 5.0)
     assert not quota.learn_limit(10, 5.0)
     assert Window(10, 5.0) in quota.windows
-    clock.now += 2 * LEARNED_FOR
-    moments = [quota.acquire() for _ in range(40)]
-    assert most_in_any(moments, 5.0) == 10
+    clock.now += 2 * LEARNED_LIMIT_SECONDS
+    times = [quota.acquire() for _ in range(40)]
+    assert max_in_any_window(times, 5.0) == 10
 
 
 @pytest.mark.parametrize("named", [(25, 5.0), (72, 5.0), (50, 10.0), (300, 60.0)])
-def test_a_limit_that_is_kept_anyway_changes_nothing(clock: Clock, named: tuple[int, float]) -> None:
+def test_a_limit_that_already_holds_changes_nothing(clock: Clock, named: tuple[int, float]) -> None:
     quota = quota_of(clock, Window(25, 5.0))
     assert not quota.learn_limit(*named)
     assert quota.windows == [Window(25, 5.0)]
@@ -174,16 +175,16 @@ def test_a_higher_rate_in_a_shorter_window_is_a_lower_limit_all_the_same(clock: 
     """60 calls in 60 s may all leave in one second, which 10 in 5 s forbids."""
     quota = quota_of(clock, Window(60, 60.0))
     assert quota.learn_limit(10, 5.0)
-    assert most_in_any([quota.acquire() for _ in range(60)], 5.0) == 10
+    assert max_in_any_window([quota.acquire() for _ in range(60)], 5.0) == 10
 
 
 def test_another_process_keeps_to_what_one_has_learned_for_an_hour(clock: Clock) -> None:
     one, other, late = (quota_of(clock, Window(25, 5.0), account=SHARED) for _ in range(3))
     other.acquire()
     one.learn_limit(2, 5.0)
-    moments = [other.acquire() for _ in range(8)]
-    assert most_in_any(moments, 5.0) <= 2
-    clock.now += LEARNED_FOR + 1
+    times = [other.acquire() for _ in range(8)]
+    assert max_in_any_window(times, 5.0) <= 2
+    clock.now += LEARNED_LIMIT_SECONDS + 1
     started = clock.slept
     for _ in range(25):
         late.acquire()
@@ -239,7 +240,7 @@ def test_a_clock_that_is_set_back_neither_stalls_nor_breaks_the_window(clock: Cl
     assert 4.0 < clock.slept - before < 16.0
 
 
-def test_stopping_ends_a_wait_at_once_and_gives_the_place_back() -> None:
+def test_stopping_ends_a_wait_at_once_and_frees_the_slot() -> None:
     stopping = threading.Event()
     quota = Quota([Window(1, 600.0)], account=SHARED, stopping=stopping)
     quota.acquire()
@@ -268,12 +269,12 @@ def test_stopping_ends_a_wait_at_once_and_gives_the_place_back() -> None:
 
 
 def _rows(quota: Quota) -> int:
-    with quota._transaction() as (store, _):
-        return int(store.execute("SELECT count(*) FROM calls").fetchone()[0])
+    with quota._store.transaction() as reservations:
+        return reservations.count()
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="modes are POSIX's")
-def test_the_file_is_this_users_alone_and_names_no_key(own_temporary_folder: Path) -> None:
+def test_the_file_belongs_to_this_user_and_names_no_key(own_temporary_folder: Path) -> None:
     lax = own_temporary_folder / f"lead-connectors-{os.getuid()}"
     lax.mkdir(mode=0o777)
     quota = Quota([Window(1, 1.0)], account="https://api.example.com#u$r-secret")
@@ -286,7 +287,7 @@ def test_the_file_is_this_users_alone_and_names_no_key(own_temporary_folder: Pat
     quota.close()
 
 
-def test_rubbish_in_the_file_is_replaced(clock: Clock, own_temporary_folder: Path) -> None:
+def test_a_damaged_file_is_replaced(clock: Clock, own_temporary_folder: Path) -> None:
     quota = quota_of(clock, Window(1, 1.0), account=SHARED)
     quota.acquire()
     quota.close()
@@ -297,7 +298,7 @@ def test_rubbish_in_the_file_is_replaced(clock: Clock, own_temporary_folder: Pat
     again.close()
 
 
-def test_a_file_that_breaks_under_way_ends_the_run_safely(clock: Clock, own_temporary_folder: Path) -> None:
+def test_a_file_that_is_damaged_during_a_run_ends_the_run_safely(clock: Clock, own_temporary_folder: Path) -> None:
     quota = quota_of(clock, Window(10, 1.0), account=SHARED)
     quota.acquire()
     (file,) = own_temporary_folder.glob("*/*.quota")

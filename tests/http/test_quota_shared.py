@@ -16,7 +16,7 @@ import pytest
 
 from lead_connectors.http.quota import Quota, Window
 from lead_connectors.http.session import ApiSession
-from tests.http.loopback import Loopback, in_windows, most_in_any
+from tests.http.loopback import ERRORS, Loopback, in_windows, max_in_any_window
 
 CALLER = Path(__file__).with_name("caller.py")
 ROOT = CALLER.parents[2]
@@ -44,7 +44,7 @@ def test_sixteen_threads_keep_the_window_and_fill_it() -> None:
 
     run_at_once([caller] * 16)
     assert len(left) == quota.calls == 96
-    assert most_in_any(left, window.seconds) <= window.calls
+    assert max_in_any_window(left, window.seconds) <= window.calls
     # 96 calls in windows of 20: each but the last is full.
     assert quota.used() >= 0.95
 
@@ -54,7 +54,7 @@ def test_the_quota_is_full_whatever_the_latency(server: Loopback) -> None:
     server.latency = 1.0
     window = Window(5, 1.0)
     quota = Quota([window], account="slow")
-    session = ApiSession("TestAPI", server.url, quota, headers={})
+    session = ApiSession("TestAPI", server.url, quota, headers={}, errors=ERRORS)
     stop = threading.Event()
 
     def worker(number: int) -> None:
@@ -68,18 +68,18 @@ def test_the_quota_is_full_whatever_the_latency(server: Loopback) -> None:
     for thread in threads:
         thread.start()
     # One call, then as many as the latency asks for, each on a new connection: four windows to get there.
-    steady = 4
+    windows_to_start = 4
     while len(server.arrivals) < window.calls * 8:
         time.sleep(0.02)
     stop.set()
     for thread in threads:
         thread.join(10)
     session.close()
-    assert most_in_any(server.arrivals, window.seconds) <= window.calls
-    counts = in_windows(server.arrivals, window.length)[steady:]
+    assert max_in_any_window(server.arrivals, window.seconds) <= window.calls
+    counts = in_windows(server.arrivals, window.length)[windows_to_start:]
     assert len(counts) >= 4
     assert sum(counts) >= 0.95 * window.calls * len(counts)
-    assert server.refused == session.rate_limited_calls == 0
+    assert server.rejected == session.rate_limited_calls == 0
 
 
 @contextlib.contextmanager
@@ -120,11 +120,11 @@ def test_four_processes_share_one_account_and_one_is_killed(server: Loopback, ow
         go(started)
         while len(server.arrivals) < 30:
             time.sleep(0.002)
-        # All wait for the next window now, each with reserved moments in the file.
+        # All wait for the next window now, each with reserved slots in the file.
         started[0].kill()
         accounts = [json.loads(process.communicate(timeout=40)[0]) for process in started[1:]]
     assert [account["calls"] for account in accounts] == [each] * 3
-    assert most_in_any(server.arrivals, seconds) <= calls
+    assert max_in_any_window(server.arrivals, seconds) <= calls
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
@@ -134,8 +134,8 @@ import sys, time
 from lead_connectors.http.quota import Quota, Window
 quota = Quota([Window(5, 1.0)], account="one account")
 quota.acquire()
-with quota._transaction() as (store, now):
-    store.execute("INSERT INTO calls VALUES (?)", (now + 500,))
+with quota._store.transaction() as reservations:
+    reservations.add(reservations.now + 500)
     print("holding", flush=True)
     time.sleep(60)
 """
@@ -149,9 +149,9 @@ with quota._transaction() as (store, now):
     started = time.monotonic()
     quota.acquire()
     assert time.monotonic() - started < 5
-    with quota._transaction() as (store, _):
+    with quota._store.transaction() as reservations:
         # Its finished call counts, its half-written one does not.
-        assert store.execute("SELECT count(*) FROM calls").fetchone() == (2,)
+        assert reservations.count() == 2
     quota.close()
 
 
@@ -162,7 +162,7 @@ def test_many_that_open_the_file_at_once_do_not_lock_each_other_out(
     with processes(server, own_temporary_folder, count=4, calls=1000, seconds=1.0, each=10) as started:
         go(started)
         for process in started:
-            assert json.loads(process.communicate(timeout=30)[0]) == {"calls": 10, "refused": 0}
+            assert json.loads(process.communicate(timeout=30)[0]) == {"calls": 10, "rejected": 0}
     assert len(server.arrivals) == 40
 
 
@@ -171,7 +171,7 @@ def test_one_process_learns_a_limit_for_all(server: Loopback, own_temporary_fold
     with processes(server, own_temporary_folder, count=2, calls=1000, seconds=1.0, each=6) as started:
         go(started)
         accounts = [json.loads(process.communicate(timeout=40)[0]) for process in started]
-    # Those under way at the first refusal are refused, too; from then on none is.
-    assert server.refused == sum(account["refused"] for account in accounts)
-    assert 1 <= server.refused <= 6
-    assert len(server.arrivals) == 12 + server.refused
+    # Calls in flight at the first rejection are rejected too. After it none is.
+    assert server.rejected == sum(account["rejected"] for account in accounts)
+    assert 1 <= server.rejected <= 6
+    assert len(server.arrivals) == 12 + server.rejected

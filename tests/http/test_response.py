@@ -1,4 +1,4 @@
-"""Every documented form of an answer, read into what the caller has to do."""
+"""Every form of a response is classified by what the caller has to do."""
 
 from __future__ import annotations
 
@@ -8,67 +8,76 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from requests.structures import CaseInsensitiveDict
 
-from lead_connectors.http.response import ApiResponse, Verdict, read_response, retry_after
+from lead_connectors.carecycle import ERRORS as CARECYCLE
+from lead_connectors.http.response import ApiResponse, ErrorFormat, Verdict, read_response, retry_after
+from target_leadsquared.errors import ERRORS as LEADSQUARED
+from tests.http import reading
+from tests.http.loopback import ERRORS
 
-LIMIT_TYPE = "MXAPIRateLimitExceededException"
+PLAIN = ErrorFormat()
+FORMATS = (PLAIN, ERRORS, CARECYCLE, LEADSQUARED)
 
 
-def read(status: int, body: Any = None, *, raw: bytes | None = None, **headers: str) -> ApiResponse:
-    named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return read_response(status, named, orjson.dumps(body) if raw is None else raw)
-
-
-def mx(name: str) -> dict[str, str]:
-    return {"Status": "Error", "ExceptionType": f"MX{name}"}
+def read(status: int, body: Any = None, **more: Any) -> ApiResponse:
+    return reading.read(ERRORS, status, body, **more)
 
 
 def limit_text(calls: str = "20", seconds: str = "5") -> str:
-    return f"API calls exceeded the limit of {calls} in {seconds} second(s)"
+    return f"the limit of {calls} in {seconds} second(s)"
 
 
 @pytest.mark.parametrize(
     ("status", "body", "limit", "wait"),
     [
-        (429, {"message": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED", "retryAfter": 60}, None, 60.0),
-        (403, {"code": "RATE_LIMIT_EXCEEDED", "retryAfter": "12"}, None, 12.0),
-        (429, {"Status": "Error", "ExceptionType": LIMIT_TYPE, "ExceptionMessage": limit_text()}, (20, 5.0), None),
-        (403, {"Status": "Error", "ExceptionType": "MXException", "ExceptionMessage": limit_text()}, (20, 5.0), None),
-        (403, {"Status": "Error", "ExceptionMessage": limit_text("72")}, (72, 5.0), None),
-        (200, {"Status": "Error", "ExceptionType": LIMIT_TYPE, "ExceptionMessage": limit_text()}, (20, 5.0), None),
-        (200, {"Status": "Error", "ExceptionType": LIMIT_TYPE}, None, None),
-        (200, {"Status": "Error", "ExceptionMessage": limit_text("1", "0.5")}, (1, 0.5), None),
-        (500, {"Status": "Error", "ExceptionType": LIMIT_TYPE, "ExceptionMessage": limit_text()}, (20, 5.0), None),
+        (429, {"kind": "TooFast", "wait": 60}, None, 60.0),
+        (403, {"kind": "TooFast", "wait": "12"}, None, 12.0),
+        (403, {"kind": "Other", "text": limit_text()}, (20, 5.0), None),
+        (403, {"text": limit_text("72")}, (72, 5.0), None),
+        (200, {"result": "failed", "kind": "TooFast", "text": limit_text()}, (20, 5.0), None),
+        (200, {"result": "failed", "text": limit_text("1", "0.5")}, (1, 0.5), None),
+        (200, {"kind": "TooFast", "text": limit_text()}, (20, 5.0), None),
+        (500, {"kind": "TooFast", "text": limit_text()}, (20, 5.0), None),
+        (429, {"gateway": limit_text()}, (20, 5.0), None),
         (429, limit_text(), (20, 5.0), None),
-        (429, {"ExceptionMessage": limit_text("0")}, None, None),
-        (429, {"ExceptionMessage": limit_text("9" * 5000)}, None, None),
-        (429, {"retryAfter": None}, None, None),
-        (429, {"retryAfter": -1}, None, None),
-        (429, {"retryAfter": "soon"}, None, None),
-        (429, {"retryAfter": {}}, None, None),
+        (429, {"text": limit_text("0")}, None, None),
+        (429, {"text": limit_text("9" * 5000)}, None, None),
+        (429, {"wait": None}, None, None),
+        (429, {"wait": -1}, None, None),
+        (429, {"wait": "soon"}, None, None),
+        (429, {"wait": {}}, None, None),
     ],
 )
-def test_refusals_for_pace(status: int, body: Any, limit: tuple[int, float] | None, wait: float | None) -> None:
-    reading = read(status, body)
-    assert (reading.verdict, reading.limit, reading.wait) == (Verdict.LIMITED, limit, wait)
+def test_rate_limits(status: int, body: Any, limit: tuple[int, float] | None, wait: float | None) -> None:
+    response = read(status, body)
+    assert (response.verdict, response.limit, response.wait) == (Verdict.RATE_LIMITED, limit, wait)
 
 
-def test_plain_text_of_a_refusal_for_pace_is_read_too() -> None:
+@pytest.mark.parametrize("errors", FORMATS)
+def test_429_is_a_rate_limit_in_every_format(errors: ErrorFormat) -> None:
+    assert reading.read(errors, 429, {}).verdict is Verdict.RATE_LIMITED
+    assert reading.read(errors, 429, raw=b"slow down", retry_after="9").wait == 9
+
+
+def test_the_limit_text_is_also_read_from_plain_text() -> None:
     for status in (403, 429):
-        reading = read(status, raw=limit_text("10").encode())
-        assert (reading.verdict, reading.limit) == (Verdict.LIMITED, (10, 5.0))
-    assert read(200, raw=limit_text("10").encode()).verdict is Verdict.NO_JSON
+        response = read(status, raw=limit_text("10").encode())
+        assert (response.verdict, response.limit) == (Verdict.RATE_LIMITED, (10, 5.0))
+    assert read(200, raw=limit_text("10").encode()).verdict is Verdict.NOT_JSON
 
 
-def test_the_limit_text_in_a_success_is_no_refusal() -> None:
-    assert read(200, {"Status": "Success", "message": limit_text()}).verdict is Verdict.ACCEPTED
-    assert read(200, [{"ErrorMessage": limit_text()}]).verdict is Verdict.ACCEPTED
+def test_the_limit_text_in_a_success_is_no_rejection() -> None:
+    assert read(200, {"result": "done", "text": limit_text()}).verdict is Verdict.ACCEPTED
+    assert read(200, [{"text": limit_text()}]).verdict is Verdict.ACCEPTED
 
 
-def test_the_body_is_believed_before_the_header() -> None:
-    assert read(429, {"retryAfter": 3}, Retry_After="9").wait == 3
-    assert read(429, {"retryAfter": None}, retry_after="9").wait == 9
+def test_an_api_without_a_known_limit_text_has_none() -> None:
+    assert reading.read(PLAIN, 403, {"message": limit_text()}).verdict is Verdict.DENIED
+
+
+def test_the_wait_in_the_body_wins_over_the_header() -> None:
+    assert read(429, {"wait": 3}, Retry_After="9").wait == 3
+    assert read(429, {"wait": None}, retry_after="9").wait == 9
     assert read(503, {}, Retry_After="9").wait == 9
     assert read(400, {}, Retry_After="9").wait is None
 
@@ -102,46 +111,43 @@ def test_retry_after(header: str | None, date: str | None, seconds: float | None
     [
         (200, {"succeeded": 1}, Verdict.ACCEPTED, "HTTP 200"),
         (201, [], Verdict.ACCEPTED, "HTTP 201"),
-        (200, {"Status": "Success", "Message": {"Id": "x"}}, Verdict.ACCEPTED, "HTTP 200"),
-        (200, {"Status": {"Message": "Error"}}, Verdict.ACCEPTED, "HTTP 200"),  # UpdateV2's rows, not the call's
-        (200, mx("DuplicateEntryException"), Verdict.REFUSED, "MXDuplicateEntryException"),
-        (500, mx("UnknownAttributeException"), Verdict.REFUSED, "MXUnknownAttributeException"),
-        (500, {"Status": "Error", "ExceptionType": "NullReference"}, Verdict.TRANSIENT, "NullReference"),
-        (500, {"message": "x", "code": "INTERNAL_ERROR"}, Verdict.TRANSIENT, "INTERNAL_ERROR"),
-        (422, {"message": "x", "code": "VALIDATION_ERROR", "errors": []}, Verdict.REFUSED, "VALIDATION_ERROR"),
-        (400, {"message": "x"}, Verdict.REFUSED, "HTTP 400"),
-        (409, {}, Verdict.REFUSED, "HTTP 409"),
-        (413, {}, Verdict.REFUSED, "HTTP 413"),
-        (401, mx("UnAuthorizedAccessException"), Verdict.DENIED, "MXUnAuthorizedAccessException"),
-        (200, mx("UnauthorizedRequestException"), Verdict.DENIED, "MXUnauthorizedRequestException"),
-        (401, {"message": "x", "code": "UNAUTHORIZED"}, Verdict.DENIED, "UNAUTHORIZED"),
-        (403, {"message": "x", "code": "FORBIDDEN"}, Verdict.DENIED, "FORBIDDEN"),
-        (404, {"message": "x", "code": "NOT_FOUND"}, Verdict.DENIED, "NOT_FOUND"),
+        (200, {"result": "done"}, Verdict.ACCEPTED, "HTTP 200"),
+        (200, {"result": "failed", "kind": "BadInput"}, Verdict.REJECTED, "BadInput"),
+        (500, {"kind": "BadInput"}, Verdict.REJECTED, "BadInput"),
+        (500, {"kind": "NullReference"}, Verdict.TRANSIENT, "NullReference"),
+        (200, {"kind": "NoAccess"}, Verdict.DENIED, "NoAccess"),
+        (500, {"kind": "NoAccess"}, Verdict.DENIED, "NoAccess"),
+        (400, {"text": "x"}, Verdict.REJECTED, "HTTP 400"),
+        (409, {}, Verdict.REJECTED, "HTTP 409"),
+        (413, {}, Verdict.REJECTED, "HTTP 413"),
+        (401, {}, Verdict.DENIED, "HTTP 401"),
+        (403, {"kind": "Other"}, Verdict.DENIED, "Other"),
+        (404, {}, Verdict.DENIED, "HTTP 404"),
         (405, None, Verdict.DENIED, "HTTP 405"),
         (407, None, Verdict.DENIED, "HTTP 407"),
         (308, None, Verdict.DENIED, "HTTP 308"),
         (408, None, Verdict.TRANSIENT, "HTTP 408"),
         (502, None, Verdict.TRANSIENT, "HTTP 502"),
         (504, {}, Verdict.TRANSIENT, "HTTP 504"),
-        (200, None, Verdict.NO_JSON, "HTTP 200"),
+        (200, None, Verdict.NOT_JSON, "HTTP 200"),
     ],
 )  # fmt: skip
 def test_verdicts(status: int, body: Any, verdict: Verdict, code: str) -> None:
-    reading = read(status, body)
-    assert (reading.verdict, reading.code, reading.status, reading.body) == (verdict, code, status, body)
+    response = read(status, body)
+    assert (response.verdict, response.code, response.status, response.body) == (verdict, code, status, body)
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html>", b'{"a": ', b"\xff\xfe", b"NaN"])
-def test_what_is_no_json(raw: bytes) -> None:
-    assert read(200, raw=raw).verdict is Verdict.NO_JSON
+def test_what_is_not_json(raw: bytes) -> None:
+    assert read(200, raw=raw).verdict is Verdict.NOT_JSON
     assert read(502, raw=raw).verdict is Verdict.TRANSIENT
-    assert read(400, raw=raw).verdict is Verdict.REFUSED
+    assert read(400, raw=raw).verdict is Verdict.REJECTED
 
 
 @pytest.mark.parametrize("code", ["jane@example.com", "Jane Doe", "", "x" * 65, 7, None, ["a"], {"a": 1}])
 def test_only_a_plain_word_is_passed_on_as_code(code: Any) -> None:
-    assert read(400, {"code": code}).code == "HTTP 400"
-    assert read(400, {"ExceptionType": code, "Status": "Error"}).code == "HTTP 400"
+    assert read(400, {"kind": code}).code == "HTTP 400"
+    assert read(400, {"kind": code, "result": "failed"}).code == "HTTP 400"
 
 
 json_values = st.recursive(
@@ -150,7 +156,7 @@ json_values = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["Status", "ExceptionType", "ExceptionMessage", "code", "message", "retryAfter", "Message", "errors"]
+                ["Status", "ExceptionType", "ExceptionMessage", "code", "message", "retryAfter", "kind", "text", "wait"]
             ),
             inner,
             max_size=5,
@@ -160,15 +166,22 @@ json_values = st.recursive(
 )
 
 
-@given(st.integers(200, 599), json_values, st.dictionaries(st.sampled_from(["Retry-After", "Date"]), st.text()))
-def test_any_answer_gets_one_verdict(status: int, body: Any, headers: dict[str, str]) -> None:
-    reading = read_response(status, headers, orjson.dumps(body))
-    assert reading.wait is None or reading.wait >= 0
-    if reading.verdict is Verdict.ACCEPTED:
+@given(
+    st.sampled_from(FORMATS),
+    st.integers(200, 599),
+    json_values,
+    st.dictionaries(st.sampled_from(["Retry-After", "Date"]), st.text()),
+)
+def test_any_response_gets_one_verdict(errors: ErrorFormat, status: int, body: Any, headers: dict[str, str]) -> None:
+    response = read_response(status, headers, orjson.dumps(body), errors)
+    assert response.wait is None or response.wait >= 0
+    if response.verdict is Verdict.ACCEPTED:
         assert 200 <= status < 300
-        assert not (isinstance(body, dict) and body.get("Status") == "Error")
+        if isinstance(body, dict) and errors.error_marker is not None:
+            key, value = errors.error_marker
+            assert body.get(key) != value
 
 
-@given(st.integers(200, 599), st.binary())
-def test_any_bytes_are_read_without_an_exception(status: int, raw: bytes) -> None:
-    assert read_response(status, {}, raw).status == status
+@given(st.sampled_from(FORMATS), st.integers(200, 599), st.binary())
+def test_any_bytes_are_read_without_an_exception(errors: ErrorFormat, status: int, raw: bytes) -> None:
+    assert read_response(status, {}, raw, errors).status == status

@@ -1,4 +1,4 @@
-"""No secret leaves through a log, whatever the way it got there."""
+"""No secret gets into a log, on any way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import requests
 from singer_sdk.logging import ConsoleFormatter, StructuredFormatter
 
-from lead_connectors.plugin.redaction import TALKATIVE, SecretFilter, silence_logs
+from lead_connectors.plugin.redaction import VERBOSE_LOGGERS, SecretFilter, redact_logs
 from tests.http.loopback import Loopback
 
 SECRET = "u$r-top/secret\\key"
@@ -37,8 +37,8 @@ def written() -> Iterator[tuple[logging.Logger, Callable[[], str]]]:
 
 @pytest.fixture(autouse=True)
 def _loggers_of_a_new_process() -> Iterator[None]:
-    """Other tests of this process may have silenced them."""
-    loggers = [logging.getLogger(name) for name in TALKATIVE]
+    """Other tests of this process may have changed their levels."""
+    loggers = [logging.getLogger(name) for name in VERBOSE_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.NOTSET)
@@ -90,7 +90,7 @@ def test_in_a_stack_and_in_extra_fields(written: Written) -> None:
     assert_silent(text(), words='"count":7')
 
 
-def test_what_holds_no_secret_is_left_alone(written: Written) -> None:
+def test_text_without_a_secret_is_not_changed(written: Written) -> None:
     logger, text = written
     logger.info("%d customers, abc", 7, extra={"other": 5})
     try:
@@ -102,35 +102,35 @@ def test_what_holds_no_secret_is_left_alone(written: Written) -> None:
     assert '"exception":{"type":"ValueError"' in text()
 
 
-def test_arguments_that_do_not_fit_are_struck_out_too(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
+def test_arguments_that_do_not_match_are_redacted_too(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
     logger, text = written
     logger.info("%d customers", SECRET)  # logging would print message and arguments itself
     assert_silent(text(), words="customers")
     assert capsys.readouterr().err == ""
 
 
-def test_third_parties_do_not_print_addresses_at_debug(server: Loopback, caplog: pytest.LogCaptureFixture) -> None:
+def test_libraries_do_not_print_addresses_at_debug(server: Loopback, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     requests.get(server.url, params={"accessKey": "leak-1"}, timeout=5)
     assert "leak-1" in caplog.text
     caplog.clear()
-    silence_logs()
+    redact_logs()
     requests.get(server.url, params={"accessKey": "leak-2"}, timeout=5)
     logging.getLogger("singer_sdk.target").debug("leak-2")
     assert "leak-2" not in caplog.text
 
 
-def test_the_plugins_own_logger_says_nothing_at_debug_either(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_plugins_own_logger_prints_nothing_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    silence_logs(plugin="target-written")
+    redact_logs(plugin="target-written")
     logging.getLogger("target-written").debug("a whole batch")
     logging.getLogger("target-written").info("a count")
     assert caplog.messages == ["a count"]
 
 
-def test_nobody_becomes_more_talkative_than_asked() -> None:
+def test_no_logger_becomes_more_verbose_than_configured() -> None:
     logging.getLogger().setLevel(logging.ERROR)
-    silence_logs(plugin="target-written-too")
+    redact_logs(plugin="target-written-too")
     for name in ("urllib3", "singer_sdk", "target-written-too"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.ERROR
 
@@ -140,7 +140,7 @@ def test_handlers_of_other_loggers_are_covered(capsys: pytest.CaptureFixture[str
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     logger.addHandler(handler)
-    silence_logs([SECRET])
+    redact_logs([SECRET])
     logger.error(SECRET)
     logger.removeHandler(handler)
     assert stream.getvalue() == "(hidden)\n"

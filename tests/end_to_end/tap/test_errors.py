@@ -34,7 +34,7 @@ def assert_clean(run: Run, secret: str = KEY) -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("cc_wrong_key_123456", ["CareCycle refuses", "Check api_key", "UNAUTHORIZED"]),
+        ("cc_wrong_key_123456", ["CareCycle denied access", "Check api_key", "UNAUTHORIZED"]),
         ("cc_sandbox_without_permission", ["lacks the permission", "FORBIDDEN"]),
     ],
 )
@@ -80,7 +80,7 @@ def test_nobody_listens(tap: Tap) -> None:
         ({"api_key": None}, "api_key is missing"),
         ({"page_size": 101}, "page_size must be a whole number from 1 to 100"),
         ({"page_size": "many"}, "page_size must be"),
-        ({"start_date": "yesterday"}, "start_date must be a moment"),
+        ({"start_date": "yesterday"}, "start_date must be a timestamp"),
         ({"api_url": "ftp://example.com"}, "api_url must be an address"),
         ({"max_in_flight": 0}, "max_in_flight must be a whole number from 1 to 64"),
         ({"lookback_window": -1}, "lookback_window must be a number, 0 or more"),
@@ -132,13 +132,13 @@ def test_a_wrong_setting_from_the_environment(sandbox: Sandbox, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("fault", "exit_code", "words"),
     [
-        ("html_200", 2, "does not answer with JSON"),
-        ("cut_json", 2, "does not answer with JSON"),
-        ("empty_200", 2, "does not answer with JSON"),
-        ("truncated", 1, "no usable answer"),
-        ("html_502", 1, "no usable answer"),
-        ("status_500", 1, "no usable answer"),
-        ("reset", 1, "no usable answer"),
+        ("html_200", 2, "does not respond with JSON"),
+        ("cut_json", 2, "does not respond with JSON"),
+        ("empty_200", 2, "does not respond with JSON"),
+        ("truncated", 1, "no usable response"),
+        ("html_502", 1, "no usable response"),
+        ("status_500", 1, "no usable response"),
+        ("reset", 1, "no usable response"),
         ("not_found_404", 2, "check api_url"),
     ],
 )

@@ -58,7 +58,7 @@ def test_customers_without_update_moment_are_always_given(tap: Tap, sandbox: San
     ("quirk", "words"),
     [
         ({"without_id": 1}, "a customer without id"),
-        ({"null_items": 5}, "page 5 of the customers holds no list of items"),
+        ({"null_items": 5}, "page 5 of the customers has no list of items"),
         ({"items_total_offset": 150}, "itemsTotal does not agree with its pages"),
         ({"items_total_offset": -100}, "itemsTotal does not agree with its pages"),
     ],
@@ -125,12 +125,12 @@ def test_null_items_behind_the_end_are_none() -> None:
 
 
 def test_a_creation_that_is_no_moment() -> None:
-    with pytest.raises(UnexpectedResponseError, match="createdAt that is no moment"):
+    with pytest.raises(UnexpectedResponseError, match="createdAt that is not a timestamp"):
         read_page(page(items=[{"id": "a", "createdAt": "soon"}]), Request(1, 100))
 
 
 def test_another_page_than_asked_for() -> None:
-    with pytest.raises(SettingsError, match="answered page 1 when page 2 was asked for"):
+    with pytest.raises(SettingsError, match="returned page 1 instead of page 2"):
         read_page(page(), Request(2, 100))
 
 

@@ -44,7 +44,7 @@ def test_a_killed_run_resumes_near_where_it_was(tap: Tap, sandbox: Sandbox) -> N
     calls = sandbox.calls
     resumed = tap.run(config=SLOW, state=killed.states[-1])
     assert resumed.exit_code == 0, resumed.log
-    assert "Taking up the scan" in resumed.log
+    assert "Resuming the interrupted scan" in resumed.log
     assert sandbox.calls - calls <= left // 10 + 4
     assert {*killed.ids, *resumed.ids} >= customers - set(changed["deleted"])
     assert "partial_scan" not in resumed.customers_state
@@ -62,7 +62,7 @@ def test_another_scope_starts_over(tap: Tap, sandbox: Sandbox, changes: dict[str
     calls = sandbox.calls
     run = tap.run(config=changes, state=killed.states[-1])
     if "filters" in changes:
-        assert "starting over" in run.log
+        assert "Starting over" in run.log
         assert sandbox.calls - calls == 11
     assert run.exit_code == 0
 
@@ -72,7 +72,7 @@ def test_an_unfinished_scan_of_long_ago_starts_over(tap: Tap, sandbox: Sandbox) 
     state = json.loads(json.dumps(killed.states[-1]))
     state["bookmarks"]["customers"]["partial_scan"]["started_at"] = "2026-01-01T00:00:00.000000Z"
     run = tap.run(state=state)
-    assert "starting over" in run.log
+    assert "Starting over" in run.log
     assert len(run.ids) == 1000
     assert sandbox.calls > 10
 

@@ -1,4 +1,4 @@
-"""Never more than N calls in any window of S seconds, whatever the interleaving: in a time that tests turn."""
+"""Never more than N calls in any window of S seconds, for any interleaving, with a clock that tests turn."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lead_connectors.http.quota import TICK, Quota, Window, next_slot
-from tests.http.loopback import VirtualTime, in_windows, most_in_any
+from lead_connectors.http.quota import MIN_GAP, Quota, Window, next_slot
+from tests.http.loopback import VirtualTime, in_windows, max_in_any_window
 
 windows = st.builds(Window, st.integers(1, 6), st.sampled_from([0.5, 1.0, 2.0, 5.0]))
 steps = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=40)
@@ -25,16 +25,16 @@ def test_next_slot_is_the_earliest_that_fits(limits: list[Window], waits: list[f
         slot = next_slot(lambda n: slots[-n] if n <= len(slots) else None, limits, now)
         assert slot >= now
         assert slot > max(slots, default=0.0)
-        earliest = [now, *(last + TICK for last in slots[-1:])]
+        earliest = [now, *(last + MIN_GAP for last in slots[-1:])]
         earliest += [slots[-w.calls] + w.length for w in limits if w.calls <= len(slots)]
         assert slot in earliest
         slots.append(slot)
     for window in limits:
-        # A hair shorter than the window: two moments exactly one window apart do not share it.
-        assert most_in_any(slots, window.length - 1e-6) <= window.calls
+        # Slightly shorter than the window: two times exactly one window apart do not share it.
+        assert max_in_any_window(slots, window.length - 1e-6) <= window.calls
 
 
-class Law:
+class Simulation:
     """Several callers in one or more processes, and all that they did."""
 
     def __init__(self, seed: int, limits: list[Window], processes: int, *, lateness: float = 0.0) -> None:
@@ -65,7 +65,7 @@ class Law:
             self.asked.append(self.time.now)
             slot = quota.acquire()
             self.sent.append((place, self.time.now))
-            # A slow connection is known of once it is settled: always within a window here, late awakening included.
+            # A slow connection is recorded when its call ends: here always within a window, late wake-ups included.
             latency = self.dice.random() * min(w.seconds for w in self.limits) * self.slowest
             self.arrived.append(self.time.now + (latency * self.dice.random() if fresh else 0.0))
             self.time.sleep(latency + 1e-9)
@@ -86,23 +86,23 @@ class Law:
             quota.close()
         assert len(self.sent) == callers * calls
         for window in self.limits:
-            assert most_in_any(self.arrived, window.seconds) <= window.calls
-        moments = sorted(moment for _, moment in self.sent)
+            assert max_in_any_window(self.arrived, window.seconds) <= window.calls
+        times = sorted(at for _, at in self.sent)
         for since, until in self.pauses:
-            assert not [moment for moment in moments if since < moment < until]
+            assert not [at for at in times if since < at < until]
         for since, lower in self.learned:
-            for moment in moments:
-                if moment > since:
-                    assert len([m for m in moments if moment - lower.seconds < m <= moment]) <= lower.calls
+            for at in times:
+                if at > since:
+                    assert len([m for m in times if at - lower.seconds < m <= at]) <= lower.calls
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.lists(windows, min_size=1, max_size=2), st.integers(1, 6))
 def test_first_come_first_served(seed: int, limits: list[Window], callers: int) -> None:
-    law = Law(seed, limits, processes=1)
-    law.fresh = False
-    law.run(callers, 6, eventful=False)
-    in_line = [moment for _, moment in sorted(law.sent)]
+    simulation = Simulation(seed, limits, processes=1)
+    simulation.fresh = False
+    simulation.run(callers, 6, eventful=False)
+    in_line = [at for _, at in sorted(simulation.sent)]
     assert in_line == sorted(in_line)
 
 
@@ -117,7 +117,7 @@ def test_any_interleaving_of_threads_keeps_every_window(
     seed: int, limits: list[Window], callers: int, *, eventful: bool
 ) -> None:
     """Slow connections, pauses and lower limits included."""
-    Law(seed, limits, processes=1).run(callers, 6, eventful=eventful)
+    Simulation(seed, limits, processes=1).run(callers, 6, eventful=eventful)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -126,7 +126,7 @@ def test_processes_that_wake_late_keep_every_window(seed: int, limits: list[Wind
     with tempfile.TemporaryDirectory() as folder:
         before, tempfile.tempdir = tempfile.tempdir, folder
         try:
-            Law(seed, limits, processes=3, lateness=0.4).run(callers, 5, eventful=True)
+            Simulation(seed, limits, processes=3, lateness=0.4).run(callers, 5, eventful=True)
             assert [path.suffix for path in Path(folder).glob("*/*")] == [".quota"]
         finally:
             tempfile.tempdir = before
@@ -151,9 +151,9 @@ def test_the_quota_is_full_at_one_second_of_latency() -> None:
             fresh = False
 
     time.run([lambda number=number: worker(number) for number in range(16)])  # type: ignore[misc]
-    steady = [moment for moment in sent if moment > 1_000_005.0]
-    counts = in_windows(steady, window.length)
+    after_start = [at for at in sent if at > 1_000_005.0]
+    counts = in_windows(after_start, window.length)
     assert len(counts) > 18
     assert sum(counts) >= 0.99 * window.calls * len(counts)
-    assert most_in_any(sent, window.seconds) == window.calls
+    assert max_in_any_window(sent, window.seconds) == window.calls
     assert quota.used() >= 0.85

@@ -1,111 +1,25 @@
-"""Settings from files and the environment, sentences that show no value, exit codes."""
+"""Settings from files and the environment, and sentences that show no value."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
-from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
 
-from lead_connectors.http.errors import DeniedError, TransientError
-from lead_connectors.plugin.base import CarefulPlugin, describe_problem, settings_from_environment
 from lead_connectors.plugin.errors import SettingsError
-
-SECRET = "u$r-$HOME-secret"
-PREFIX = "TAP_PROBE_"
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "api_key": {"type": "string", "secret": True, "minLength": 1},
-    "start_date": {"type": ["string", "null"], "format": "date-time"},
-    "page_size": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100},
-    "timeout": {"type": "number", "exclusiveMinimum": 0, "default": 60},
-    "retries": {"type": ["integer", "null"], "minimum": 0},
-    "share": {"type": "number", "maximum": 1},
-    "resend": {"type": "boolean", "default": False},
-    "mode": {"type": "string", "enum": ["upsert", "create"], "default": "upsert"},
-    "streams": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-    "rate_limit": {
-        "type": "object",
-        "properties": {"calls": {"type": "integer", "minimum": 1}, "seconds": {"type": "number"}},
-        "required": ["calls", "seconds"],
-        "additionalProperties": False,
-    },
-    "field_map": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "boolean"}]}},
-    "never": {"not": {}},
-    "nothing": False,  # type: ignore[dict-item]
-}
+from lead_connectors.plugin.settings import describe_problem, settings_from_environment
+from tests.plugin.probe import PREFIX, SECRET, SETTINGS, Probe, Run
 
 
-class Probe(CarefulPlugin, Tap):
-    """A tap that does what the test says."""
-
-    name = "tap-probe"
-    does: ClassVar[Callable[[Probe], None]] = lambda _: None
-    ran: ClassVar[list[Mapping[str, Any]]] = []
-
-    config_jsonschema: ClassVar[dict[str, Any]] = {
-        "type": "object",
-        "properties": {name: definition for name, definition in SETTINGS.items() if isinstance(definition, dict)},
-        "required": ["api_key"],
-        "additionalProperties": True,
-    }
-
-    def discover_streams(self) -> list[Stream]:
-        return []
-
-    def sync_all(self) -> None:  # type: ignore[misc]
-        type(self).ran.append(dict(self.config))
-        type(self).does(self)
-
-
-@pytest.fixture(autouse=True)
-def probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(Probe, "does", lambda _: None)
-    monkeypatch.setattr(Probe, "ran", [])
-    monkeypatch.chdir(tmp_path)
-    # The SDK sets handlers for the whole process.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        monkeypatch.setattr(signal, "signal", lambda *_: None)
-        assert signal.getsignal(number) is not None
-
-
-@pytest.fixture
-def run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Callable[..., tuple[Result, str]]:
-    """Run the command with a configuration file; gives the result and all that was said."""
-
-    def run_it(config: Any, *more: str, env: Mapping[str, str] | None = None) -> tuple[Result, str]:
-        file = tmp_path / "config.json"
-        file.write_text(config if isinstance(config, str) else json.dumps(config))
-        caplog.set_level(logging.DEBUG)
-        caplog.clear()
-        arguments = more or ("--config", str(file))
-        result = CliRunner().invoke(Probe.get_singer_command(), arguments, env=dict(env or {}))
-        assert result.exception is None or isinstance(result.exception, SystemExit)
-        return result, caplog.text + result.output
-
-    return run_it
-
-
-Run = Callable[..., tuple[Result, str]]
-
-
-# --- settings ----------------------------------------------------------------------------------------------------
-
-
-def test_a_right_configuration_runs_with_defaults(run: Run) -> None:
+def test_a_valid_configuration_runs_with_defaults(run: Run) -> None:
     result, _ = run({"api_key": SECRET, "page_size": None, "start_date": None})
     assert result.exit_code == 0
     (config,) = Probe.ran
@@ -113,7 +27,7 @@ def test_a_right_configuration_runs_with_defaults(run: Run) -> None:
     assert "start_date" not in config
 
 
-def test_numbers_of_a_file_are_numbers_to_calculate_with(run: Run) -> None:
+def test_numbers_of_a_file_are_floats(run: Run) -> None:
     """The SDK reads them as Decimal."""
     run('{"api_key": "k", "timeout": 2.5, "rate_limit": {"calls": 5, "seconds": 0.5}, "field_map": {"a": "b"}}')
     (config,) = Probe.ran
@@ -189,7 +103,7 @@ def test_a_wrong_setting_is_named_with_what_it_accepts(run: Run, wrong: dict[str
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_number_that_json_does_not_know_is_no_number(run: Run, number: str) -> None:
+def test_numbers_that_are_not_json_are_rejected(run: Run, number: str) -> None:
     result, said = run('{"api_key": "k", "timeout": ' + number + "}")
     assert result.exit_code == 2
     assert "must be a number above 0." in said or "not a JSON object" in said
@@ -200,14 +114,14 @@ def test_a_number_that_json_does_not_know_is_no_number(run: Run, number: str) ->
         Probe(config={"api_key": "k", "timeout": float(number)})
 
 
-def test_an_unknown_setting_is_named_and_no_error(run: Run) -> None:
+def test_an_unknown_setting_is_a_warning(run: Run) -> None:
     result, said = run({"api_key": SECRET, "pagesize": SECRET})
     assert result.exit_code == 0
     assert "pagesize is not a setting; did you mean page_size?" in said
     assert SECRET not in said
 
 
-def test_all_that_is_missing_is_named_at_once(run: Run) -> None:
+def test_all_missing_settings_are_named_at_once(run: Run) -> None:
     result, said = run({"page_size": 0})
     assert result.exit_code == 2
     assert "api_key is missing: please set it." in said
@@ -232,7 +146,7 @@ def test_a_variable_of_the_wrong_type_is_named(run: Run, name: str, text: str, w
     assert text not in said
 
 
-# Values that could not stand in any sentence by chance.
+# Values that cannot be part of a sentence by chance.
 marked_text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5).map(lambda text: f"QX{text}XQ")
 marked = st.recursive(
     marked_text | st.integers(10**9, 10**12) | st.floats(10**9 + 0.5, 10**12, allow_nan=False) | st.booleans(),
@@ -297,14 +211,14 @@ def test_any_configuration_file_runs_or_ends_with_a_sentence(
 @pytest.mark.parametrize(
     "text", ["", "{", '{"api_key": "' + SECRET, "[1]", "7", "null", '"' + SECRET + '"', "[" * 100_000]
 )
-def test_a_file_that_is_no_json_object_ends_with_a_sentence(run: Run, text: str) -> None:
+def test_a_file_that_is_not_a_json_object_ends_with_a_sentence(run: Run, text: str) -> None:
     result, said = run(text)
     assert result.exit_code == 2
     assert "--config: the file is not a JSON object." in said
     assert SECRET not in said
 
 
-def test_a_file_that_is_not_there_or_not_to_be_read(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_unreadable(run: Run, tmp_path: Path) -> None:
     tmp_path.joinpath("latin").write_bytes(b'{"api_key": "\xff"}')
     for path in ("no-such-file.json", str(tmp_path), str(tmp_path / "latin")):
         result, said = run({}, "--config", path)
@@ -313,92 +227,7 @@ def test_a_file_that_is_not_there_or_not_to_be_read(run: Run, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("length", [1, 5000])
-def test_settings_given_in_place_of_a_path_are_not_shown(run: Run, length: int) -> None:
+def test_settings_instead_of_a_path_are_not_shown(run: Run, length: int) -> None:
     result, said = run({}, "--config", json.dumps({"api_key": SECRET, "more": "x" * length}))
     assert result.exit_code == 2
     assert SECRET not in said
-
-
-# --- exit codes --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "sentence"),
-    [
-        (SettingsError("set it right"), 2, "set it right"),
-        (DeniedError("check the key", status=401), 2, "check the key"),
-        (TransientError("run again"), 1, "run again"),
-        (ValueError(SECRET + " jane@example.com"), 1, "Stopped by an unexpected ValueError in"),
-        (SystemExit(143), 143, ""),
-    ],
-)
-def test_every_error_ends_with_its_exit_code_and_one_sentence(
-    run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, sentence: str
-) -> None:
-    def fail(_: Probe) -> None:
-        raise error
-
-    monkeypatch.setattr(Probe, "does", fail)
-    result, said = run({"api_key": SECRET})
-    assert result.exit_code == code
-    assert sentence in said
-    assert "Traceback" not in said
-    assert SECRET not in said
-    assert "jane@example.com" not in said
-
-
-def test_a_reader_that_has_gone_is_no_traceback() -> None:
-    program = """
-import sys
-from tests.plugin.test_plugin import Probe
-
-def talk(_):
-    for _ in range(100_000):
-        print("a message", flush=True)
-
-Probe.does = talk
-Probe.get_singer_command()(["--config", sys.argv[1]])
-"""
-    Path("config.json").write_text('{"api_key": "k"}')
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", program, "config.json"]
-    with subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == "a message\n"
-        process.stdout.close()
-        said = process.stderr.read()
-    assert process.returncode == 1
-    assert said.strip().endswith("The reader of stdout has gone: stopping.")
-    assert "Traceback" not in said
-
-
-def test_a_signal_is_not_a_success() -> None:
-    plugin = Probe(config={"api_key": SECRET})
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        with pytest.raises(SystemExit) as caught:
-            plugin._handle_termination(number, None)
-        assert caught.value.code == code
-
-
-def test_secrets_are_those_that_the_schema_marks(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    plugin = Probe(config={"api_key": SECRET})
-    assert plugin.secrets() == [SECRET]
-    root = logging.getLogger()
-    caplog.clear()
-    root.error("the key is %s", SECRET)
-    assert SECRET not in caplog.text
-
-
-def test_settings_that_do_nothing_here_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    schema: dict[str, Any] = {"properties": {}}
-    Probe.append_builtin_config(schema)
-    assert "flattening_enabled" in schema["properties"]
-    monkeypatch.setattr(Probe, "hidden_settings", ("flattening_enabled",))
-    schema = {"properties": {}}
-    Probe.append_builtin_config(schema)
-    assert schema["properties"]
-    assert "flattening_enabled" not in schema["properties"]
