@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lead_connectors.carecycle import field_errors
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.reject_codes import RejectCode
 
@@ -70,28 +71,23 @@ def _rejection(text: Any) -> Outcome:
 
 def read_rejection(body: Any) -> Outcome:
     """The outcome of a record whose call was rejected while it stood alone."""
-    errors = body.get("errors") if isinstance(body, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    path = first.get("path")
-    field = ".".join(str(part) for part in path[2:]) if isinstance(path, list) else ""
-    text = first.get("message") or (body.get("message") if isinstance(body, dict) else "") or ""
+    errors = field_errors(body)
+    field = ".".join(errors[0].path[2:]) if errors else ""
+    text = (errors and errors[0].message) or (body.get("message") if isinstance(body, dict) else "") or ""
     outcome = _rejection(f"{field} {text}".strip())
-    if outcome.code is RejectCode.API_REJECTED and first:
+    if outcome.code is RejectCode.API_REJECTED and errors:
         return rejected(RejectCode.INVALID_VALUE, outcome.reason)
     return outcome
 
 
 def named_records(body: Any) -> list[int]:
     """Positions (from 0) that a VALIDATION_ERROR names: `failedRecords[].index`, else `errors[].path[1]`."""
-    if not isinstance(body, dict):
-        return []
-    failed = body.get("failedRecords")
-    positions = [row.get("index") for row in failed if isinstance(row, dict)] if isinstance(failed, list) else []
+    failed = body.get("failedRecords") if isinstance(body, dict) else None
+    positions = [str(row.get("index")) for row in failed if isinstance(row, dict)] if isinstance(failed, list) else []
     if not positions:
-        errors = body.get("errors")
-        paths = [row.get("path") for row in errors if isinstance(row, dict)] if isinstance(errors, list) else []
-        positions = [path[1] for path in paths if isinstance(path, list) and len(path) > 1 and path[0] == "records"]
-    return sorted({int(str(position)) for position in positions if str(position).isdecimal()})
+        paths = [error.path for error in field_errors(body)]
+        positions = [path[1] for path in paths if len(path) > 1 and path[0] == "records"]
+    return sorted({int(position) for position in positions if position.isdecimal()})
 
 
 def _listed(results: Any) -> Counter[Any]:

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
-from lead_connectors.http.response import LIMIT_CODES
 from lead_connectors.reject_codes import RejectCode
+from target_leadsquared.errors import RATE_LIMIT_TYPE
 
 ERROR_KEYS = ("ExceptionType", "ErrorMessage", "ExceptionMessage", "Error", "Exception")
 
@@ -95,7 +95,7 @@ def named_rows(body: Any) -> list[int]:
 
 def _read_row(row: Mapping[str, Any], identifiers: Collection[str]) -> Outcome | None:
     if _has_error(row):
-        if row.get("ExceptionType") in LIMIT_CODES:
+        if row.get("ExceptionType") == RATE_LIMIT_TYPE:
             return None
         text = next((row[key] for key in ERROR_KEYS[1:] if isinstance(row.get(key), str)), "")
         return _rejection(str(row.get("ExceptionType") or ""), text, identifiers)

@@ -14,6 +14,7 @@ from lead_connectors.http.quota import Quota
 from lead_connectors.http.session import ApiSession
 from target_leadsquared.account import UNAUTHORIZED
 from target_leadsquared.destination import LEADS_A_CALL, LeadSquaredDestination
+from target_leadsquared.errors import ERRORS
 
 OPT_OUTS = ("DoNotCall", "DoNotSMS", "DoNotEmail")
 
@@ -130,6 +131,7 @@ class TargetLeadSquared(DeliveryTarget):
             "LeadSquared",
             base_address(self.config["api_url"]),
             quota,
+            errors=ERRORS,
             headers={} if in_query else {"x-LSQ-AccessKey": access, "x-LSQ-SecretKey": secret},
             params={"accessKey": access, "secretKey": secret} if in_query else None,
             timeout=self.config["request_timeout"],

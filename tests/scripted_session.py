@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from lead_connectors.http.quota import Quota, Window
+from lead_connectors.http.response import ErrorFormat
 from lead_connectors.http.session import ApiSession, Retry
 
 
@@ -33,7 +34,7 @@ class ScriptedSession(ApiSession):
     """
 
     def __init__(self, *script: Any) -> None:
-        super().__init__("TestAPI", "http://127.0.0.1:9", Quota([Window(1000, 1.0)]), headers={})
+        super().__init__("TestAPI", "http://127.0.0.1:9", Quota([Window(1000, 1.0)]), errors=ErrorFormat(), headers={})
         self.script = list(script)
         self.made: list[Call] = []
         self.waits = 0

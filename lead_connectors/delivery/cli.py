@@ -13,11 +13,11 @@ from typing_extensions import override
 
 from lead_connectors.delivery.input import drain_stdin
 from lead_connectors.delivery.replay import ReplayFiles
-from lead_connectors.plugin.base import CarefulPlugin
+from lead_connectors.plugin.base import ConnectorPlugin
 from lead_connectors.reject_codes import RejectCode
 
 
-class CommandTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
+class CommandTarget(ConnectorPlugin, Target, metaclass=abc.ABCMeta):
     """A target whose command can do more than read stdin.
 
     Attributes:

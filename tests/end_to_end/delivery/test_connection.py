@@ -103,7 +103,7 @@ ANSWERS: dict[str, tuple[bytes, dict[str, int], str]] = {
     "a redirect": (
         http("302 Found", b"", "text/html", None, "Location: https://login.example.com/?accessKey=x"),
         {"carecycle": 2, "leadsquared": 2},
-        "refuses",
+        "denied access",
     ),
     "a page for what is not found": (http("404 Not Found", PAGE), {"carecycle": 2, "leadsquared": 2}, "api_url"),
     "a broken gateway": (http("502 Bad Gateway", PAGE), {"leadsquared": 1}, "Nothing is lost"),

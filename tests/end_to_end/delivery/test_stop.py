@@ -83,7 +83,7 @@ def test_a_fatal_error_reads_on_and_says_its_sentence_last(
     assert account["read"] < 3000, "what is drained is not counted"
     last = live.err.splitlines()[-1]
     assert "ERROR" in last
-    assert {1: "max_retry_seconds", 2: "refuses this account", 3: "max_reject_percent"}[code] in last
+    assert {1: "max_retry_seconds", 2: "denied access", 3: "max_reject_percent"}[code] in last
     assert "Traceback" not in live.err
 
 
