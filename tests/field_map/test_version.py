@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lead_connectors.field_map.api_fields import ApiFields
-from lead_connectors.field_map.build import MapSettings, build_field_map
+from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import load_builtin_maps
+from lead_connectors.field_map.config import MapSettings
 from target_carecycle.upload_record import lead_fields as carecycle_fields
 from target_leadsquared.attributes import lead_fields as leadsquared_fields
 
@@ -160,7 +161,7 @@ def test_a_version_stays_what_it_was(case: Case) -> None:
     api, stream, properties, own, settings, version = case
     maps = load_builtin_maps(f"target_{api.partition(' ')[0]}")
     setting = MapSettings(None if own is None else {stream: own}, **settings)
-    found = build_field_map(stream, {"properties": properties}, APIS[api], maps, setting)
+    found = MapBuilder(APIS[api], maps, setting).build(stream, {"properties": properties})
     assert found.version == version
 
 
@@ -170,6 +171,6 @@ def test_layers_of_star_and_stream_keep_their_version() -> None:
         "people": {"mx_KYC": {"fields": {"Old": False, "New": "c.d"}}},
     }
     maps = load_builtin_maps(LEADSQUARED)
-    found = build_field_map("people", {"properties": TABLE}, APIS["leadsquared"], maps, MapSettings(setting))
+    found = MapBuilder(APIS["leadsquared"], maps, MapSettings(setting)).build("people", {"properties": TABLE})
     assert found.version == "9881cb8e754796dc"
     assert found.without(["mx_KYC.New"]).version == "adcf6eee9c49a172"
