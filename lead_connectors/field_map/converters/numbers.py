@@ -38,7 +38,7 @@ def to_number(value: Any, options: Options) -> str | int | float:
     if "." not in text:
         return int(text)
     number = float(text)
-    # A float has 17 digits at most. One that lost its fraction is written as a whole number, as JSON readers read it.
+    # A float holds 17 digits at most. One without a fraction becomes an int: converting it again changes nothing.
     return int(number_text(number)) if number.is_integer() else number
 
 
