@@ -1,4 +1,4 @@
-"""The fields of an API's call, as a field map needs to know them (pure)."""
+"""The fields of an API's call, as a field map needs to know them."""
 
 from __future__ import annotations
 
@@ -13,46 +13,47 @@ class ApiField:
 
     Attributes:
         name: As the API spells it.
-        convert: The converter that brings a value into its form.
+        convert: The name of the converter that brings a value into the field's form.
         options: The converter's options.
         max_length: In UTF-16 units; None where the API names none.
-        cut: Whether a too long text may be cut on request; never so for what identifies someone.
-        clear: Whether the field may be emptied.
-        by_name: Whether a property of this very name goes here unasked.
-        group: Whether it holds named fields (`fields` in a map) instead of a value.
-        group_limit: How many of them at most.
-        parts: Those of them that the account lists.
-        part_defaults: For a converter's name the options that hold inside the group, before `ApiFields.defaults`.
-        listed: The only texts that the account offers here; empty where any will do.
-        unlisted: What becomes of another text: ``keep`` (sent, with a note) or ``reject``.
+        can_cut: Whether `on_too_long: cut` may cut a text. False for what identifies a lead.
+        can_clear: Whether null may empty the field.
+        by_name: Whether a property of exactly this name is mapped to it without a setting.
+        is_group: Whether it takes named fields (`fields` in a map) instead of one value.
+        group_limit: The maximum number of named fields.
+        group_fields: The named fields that the account defines.
+        group_defaults: Options by converter name that hold inside the group, before `ApiFields.defaults`.
+        allowed_values: The only texts that the account offers; empty where it takes any.
+        on_other_value: What happens to another text: ``keep`` (it is sent, with a warning) or ``reject``.
     """
 
     name: str
     convert: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     max_length: int | None = None
-    cut: bool = True
-    clear: bool = True
+    can_cut: bool = True
+    can_clear: bool = True
     by_name: bool = False
-    group: bool = False
+    is_group: bool = False
     group_limit: int | None = None
-    parts: Mapping[str, ApiField] = field(default_factory=dict)
-    part_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    listed: frozenset[str] = frozenset()
-    unlisted: str = "keep"
+    group_fields: Mapping[str, ApiField] = field(default_factory=dict)
+    group_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    allowed_values: frozenset[str] = frozenset()
+    on_other_value: str = "keep"
 
 
 @dataclass(frozen=True)
 class ApiFields:
-    """All fields of an API's call that are known.
+    """All known fields of an API's call.
 
     Attributes:
         fields: By name, in the order in which they are sent.
         closed: Whether the call takes no other fields.
-        opt_outs: Those that raise an opt-out.
-        open_prefix: Properties that start with it are fields of that name, where the call is open.
-        defaults: For a converter's name the options that hold unless the map says otherwise.
-        reserved: Names that no map may fill, and why, as the rest of a sentence.
+        opt_outs: The fields that raise an opt-out.
+        open_prefix: Where the call takes other fields: a property that starts with this is mapped to the field of its
+            own name without a setting.
+        defaults: Options by converter name that hold unless the map says otherwise.
+        reserved: Names that no map may fill. The value is why, as the rest of a sentence.
     """
 
     fields: Mapping[str, ApiField]
@@ -63,18 +64,31 @@ class ApiFields:
     reserved: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str) -> ApiField:
-        """Return a field; one of unknown type where the call is open and the name not among the known ones."""
+        """Return a field; for an unknown name one of unknown type."""
         return self.fields.get(name) or ApiField(name)
 
     def passes_by_name(self, name: str) -> bool:
-        """Tell whether a property of this name goes to the field of the same name unasked."""
+        """Tell whether a property of this name is mapped to the field of the same name without a setting."""
         known = self.fields.get(name)
         if known is not None:
             return known.by_name
         return self.open_prefix is not None and name.startswith(self.open_prefix) and name != self.open_prefix
 
+    def inside(self, group: ApiField) -> ApiFields:
+        """Return the named fields of a group as the fields of a call that takes others, too."""
+        return ApiFields(group.group_fields, closed=False, defaults={**self.defaults, **group.group_defaults})
+
     def converter_options(self, target: ApiField, convert: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Put a converter's options together: the API's, then the field's own, then the map's."""
+        """Merge a converter's options.
+
+        Args:
+            target: The field to fill.
+            convert: The converter's name.
+            given: The options in the map.
+
+        Returns:
+            The API's defaults, then the field's options, then the map's. The later ones win.
+        """
         own = target.options if convert == target.convert else {}
         if convert == "auto":
             own = {name: self.defaults.get(name, {}) for name in ("date", "datetime")}

@@ -1,8 +1,8 @@
-"""From a SCHEMA, the built-in maps and the setting to one stream's `FieldMap`.
+"""From the setting, the built-in maps and a SCHEMA to the `FieldMap` of a stream.
 
-Each layer adds to the one below it: properties named as the API's fields, the built-in map or the common spellings,
-the setting's ``*``, the stream's own map. In the stream's own map every property must exist; in the others a property
-that the stream lacks is normal.
+Each layer adds to the one below it: properties named as the API's fields, then the built-in map or the common names,
+then the setting's ``*``, then the stream's own map. In the stream's own map every property must exist. In the other
+layers a property that the stream does not have changes nothing.
 """
 
 from __future__ import annotations
@@ -11,277 +11,188 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lead_connectors.field_map.api_fields import ApiField, ApiFields
-from lead_connectors.field_map.builtin import BuiltinMaps
-from lead_connectors.field_map.config import SETTING, Source, parse_map, parse_setting
-from lead_connectors.field_map.converters.registry import CONVERTERS
-from lead_connectors.field_map.converters.values import ValueRejected
-from lead_connectors.field_map.rules import FieldMap, Rule
-from lead_connectors.field_map.schema_paths import MISSING, Path, find, nearest, properties, types, written_form
-from lead_connectors.plugin.errors import SettingsError
-
-ANY_STREAM = "*"
-_CUTTABLE = frozenset({"auto", "text", "join"})
-_BY_FORM = {"date-time": "datetime", "date": "date"}
-_NEVER_BOOLEAN = frozenset({"phone", "date", "datetime", "email", "integer", "number", "postal_code", "timezone"})
-_NEVER_NUMBER = frozenset({"date", "datetime", "email", "timezone"})
-_NEVER_MOMENT = frozenset({"boolean", "phone", "email", "integer", "number", "postal_code", "timezone"})
+from lead_connectors.field_map.api_fields import ApiFields
+from lead_connectors.field_map.builtin import BuiltinMap, BuiltinMaps
+from lead_connectors.field_map.compiler import RuleCompiler
+from lead_connectors.field_map.config import (
+    ANY_STREAM,
+    MapSettings,
+    Source,
+    Sources,
+    parse_map,
+    parse_opt_out_fields,
+    parse_setting,
+)
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.messages import Mistakes
+from lead_connectors.field_map.property_paths import MISSING, find_property, holds_single_value, properties_of
 
 
 @dataclasses.dataclass(frozen=True)
-class MapSettings:
-    """The settings that a map depends on.
+class Preview:
+    """A stream to show before any SCHEMA arrives.
 
     Attributes:
-        field_map: The setting of that name.
-        on_null: ``omit`` or ``clear``.
-        on_too_long: ``reject`` or ``cut``.
-        opt_out_fields: API fields sent only when true; None for the API's own.
+        heading: For people.
+        stream: The stream's name.
+        schema: A schema with exactly the properties that its map reads.
     """
 
-    field_map: Mapping[str, Any] | None = None
-    on_null: str = "omit"
-    on_too_long: str = "reject"
-    opt_out_fields: Iterable[str] | None = None
+    heading: str
+    stream: str
+    schema: dict[str, Any]
 
 
-def build_field_map(
-    stream: str, schema: Mapping[str, Any], api: ApiFields, maps: BuiltinMaps, settings: MapSettings | None = None
-) -> FieldMap:
-    """Build the map of one stream.
+class MapBuilder:
+    """Builds the field map of each stream. The settings are parsed once, and all of them are checked.
 
     Args:
-        stream: The stream's name.
-        schema: Its SCHEMA message's schema.
         api: The fields of the API's call.
-        maps: The target's built-in maps.
-        settings: The user's.
-
-    Returns:
-        The map, with the built-in one under the user's.
+        builtin_maps: The target's built-in maps.
+        settings: The user's settings.
 
     Raises:
-        SettingsError: The setting does not fit the schema or the API.
+        SettingsError: A setting is wrong, whatever the SCHEMA. The message tells every mistake.
     """
-    settings = settings or MapSettings()
-    setting = parse_setting(settings.field_map, api)
-    base, optional = _base(schema, api, maps)
-    every = setting.get(ANY_STREAM, {})
-    if stream != ANY_STREAM:
-        # what `*` says of properties that this stream lacks takes nothing away from the layer below
-        every = {name: source for name, source in every.items() if _applies(source, schema)}
-    sources = _merged(base, every)
-    if stream != ANY_STREAM:
-        own = {name: _as_own(source) for name, source in setting.get(stream, {}).items()}
-        sources = _merged(sources, own)
-    opt_outs = opt_out_fields(settings.opt_out_fields, api)
-    compiler = _Compiler(stream, schema, api, settings, opt_outs)
-    rules = []
-    for name, source in sources.items():
-        rule = None if source.leave_out else compiler.rule(api.get(name), source)
-        if rule is not None:
-            rules.append(dataclasses.replace(rule, optional=name in optional and base.get(name) is source))
-    places = {name: place for place, name in enumerate(api.fields)}
-    rules.sort(key=lambda rule: (places.get(rule.field, len(places)), rule.field))
-    return FieldMap(stream, tuple(rules), tuple(properties(schema)))
+
+    def __init__(
+        self, api: ApiFields, builtin_maps: BuiltinMaps | None = None, settings: MapSettings | None = None
+    ) -> None:
+        self._api = api
+        self._builtin_maps = builtin_maps or BuiltinMaps()
+        self._settings = settings or MapSettings()
+        self._setting: dict[str, Sources] = {}
+        self._opt_outs: frozenset[str] = frozenset()
+        self._builtin_sources: dict[str, Sources] = {}
+        mistakes = Mistakes()
+        with mistakes.collect():
+            self._opt_outs = parse_opt_out_fields(self._settings.opt_out_fields, api)
+        with mistakes.collect():
+            self._setting = parse_setting(self._settings.field_map, api)
+        mistakes.raise_all()
+
+    def build(self, stream: str, schema: Mapping[str, Any]) -> FieldMap:
+        """Build the map of one stream.
+
+        Args:
+            stream: The stream's name.
+            schema: Its SCHEMA message's schema.
+
+        Returns:
+            The map of all layers.
+
+        Raises:
+            SettingsError: The setting does not fit the schema. The message tells every mistake.
+        """
+        base, optional = self._base(schema)
+        sources = _merge(base, self._star(stream, schema))
+        if stream != ANY_STREAM:
+            own = {name: _strict(source) for name, source in self._setting.get(stream, {}).items()}
+            sources = _merge(sources, own)
+        compiler = RuleCompiler(stream, schema, self._api, self._settings, self._opt_outs)
+        mistakes = Mistakes()
+        rules = []
+        for name, source in sources.items():
+            with mistakes.collect():
+                rule = compiler.compile(self._api.get(name), source)
+                if rule is not None:
+                    is_optional = name in optional and base.get(name) is source
+                    rules.append(dataclasses.replace(rule, is_optional=is_optional))
+        mistakes.raise_all()
+        places = {name: place for place, name in enumerate(self._api.fields)}
+        rules.sort(key=lambda rule: (places.get(rule.field, len(places)), rule.field))
+        return FieldMap(stream, tuple(rules), tuple(properties_of(schema)))
+
+    def previews(self) -> list[Preview]:
+        """List the streams that `--check` shows: those of the built-in maps, then those that the setting names."""
+        star = self._setting.get(ANY_STREAM, {})
+        previews = []
+        for builtin in self._builtin_maps.by_schema:
+            heading = f"{builtin.title}, by the built-in map {builtin.name}"
+            read = _properties_read(self._sources_of(builtin), self._setting.get(builtin.stream, {}))
+            schema = _schema_of([*sorted(builtin.required | builtin.typical), *read])
+            previews.append(Preview(heading, builtin.stream, schema))
+        shown = {ANY_STREAM, *(builtin.stream for builtin in self._builtin_maps.by_schema)}
+        for stream, sources in self._setting.items():
+            if stream not in shown:
+                schema = _schema_of(_properties_read(sources, star))
+                previews.append(Preview(f"Stream {stream}", stream, schema))
+        if star:
+            previews.append(Preview("Any other stream (*)", ANY_STREAM, _schema_of(_properties_read(star))))
+        return previews
+
+    def _base(self, schema: Mapping[str, Any]) -> tuple[Sources, frozenset[str]]:
+        """Return the map that holds without any setting, and which of its fields are optional."""
+        by_name = {
+            name: Source(name, properties=(name,))
+            for name, child in properties_of(schema).items()
+            if self._api.passes_by_name(name) and holds_single_value(child)
+        }
+        builtin = self._builtin_maps.recognise(schema)
+        if builtin is not None:
+            return _merge(by_name, self._sources_of(builtin)), builtin.optional
+        by_spelling = {}
+        for target, names in self._builtin_maps.by_spelling(schema).items():
+            properties = names
+            if target in by_name:
+                # Another spelling of an opt-out can only raise it. Any other field is read from its exact name alone.
+                others = [name for name in names if name != target] if target in self._api.opt_outs else []
+                properties = [target, *others]
+            by_spelling[target] = Source(target, properties=tuple(properties))
+        return {**by_name, **by_spelling}, self._builtin_maps.optional - set(by_name)
+
+    def _sources_of(self, builtin: BuiltinMap) -> Sources:
+        if builtin.name not in self._builtin_sources:
+            sources = parse_map(f"the built-in map {builtin.name}", builtin.fields, self._api)
+            self._builtin_sources[builtin.name] = sources
+        return self._builtin_sources[builtin.name]
+
+    def _star(self, stream: str, schema: Mapping[str, Any]) -> Sources:
+        """Return the layer of ``*``, without what reads only properties that the stream does not have."""
+        star = self._setting.get(ANY_STREAM, {})
+        if stream == ANY_STREAM:
+            return star
+        return {name: source for name, source in star.items() if _has_effect(source, schema)}
 
 
-def opt_out_fields(setting: Iterable[str] | None, api: ApiFields) -> frozenset[str]:
-    """Read the setting `opt_out_fields`; None stands for the API's own opt-out fields. Raises `SettingsError`."""
-    if setting is None:
-        return frozenset(api.opt_outs)
-    if isinstance(setting, (str, Mapping)) or not all(isinstance(name, str) for name in setting):
-        message = "opt_out_fields takes a list of API fields"
-        raise SettingsError(message)
-    names = frozenset(setting)
-    for name in sorted(names - set(api.fields)):
-        if api.closed:
-            message = f"opt_out_fields: the API has no field '{name}'{nearest(name, api.fields)}"
-            raise SettingsError(message)
-    return names
-
-
-def _base(schema: Mapping[str, Any], api: ApiFields, maps: BuiltinMaps) -> tuple[dict[str, Source], frozenset[str]]:
-    """Return the map that holds without any setting, and which of its fields are optional."""
-    named = {
-        name: Source(name, properties=(name,))
-        for name, child in properties(schema).items()
-        if api.passes_by_name(name) and (not types(child) or types(child) - {"array", "object"})
-    }
-    builtin = maps.recognise(schema)
-    if builtin is not None:
-        return _merged(named, parse_map(f"the built-in map {builtin.name}", builtin.fields, api)), builtin.optional
-    spelled = {}
-    for target, names in maps.by_spelling(schema).items():
-        taken = names
-        if target in named:
-            # one more spelling of an opt-out can only raise it; anything else is taken from its exact name alone
-            taken = [target, *(name for name in names if name != target)] if target in api.opt_outs else [target]
-        spelled[target] = Source(target, properties=tuple(taken))
-    return {**named, **spelled}, maps.optional - set(named)
-
-
-def _merged(lower: Mapping[str, Source], upper: Mapping[str, Source]) -> dict[str, Source]:
-    """Lay one map over another; names are one where they differ only by case, named fields are added to those below."""
+def _merge(lower: Mapping[str, Source], upper: Mapping[str, Source]) -> Sources:
+    """Lay one map over another. Case does not tell names apart; named fields are added to those below."""
     merged = dict(lower)
     spelled = {name.casefold(): name for name in lower}
     for name, source in upper.items():
         below = merged.pop(spelled.get(name.casefold(), name), None)
         if below is not None and below.fields is not None and source.fields is not None:
             merged[name] = dataclasses.replace(
-                source, fields=_merged(below.fields, source.fields), on_null=source.on_null or below.on_null
+                source, fields=_merge(below.fields, source.fields), on_null=source.on_null or below.on_null
             )
         else:
             merged[name] = source
     return merged
 
 
-def _applies(source: Source, schema: Mapping[str, Any]) -> bool:
-    if source.leave_out or source.literal is not MISSING or source.default is not MISSING:
+def _has_effect(source: Source, schema: Mapping[str, Any]) -> bool:
+    if source.is_left_out or source.has_fixed_value:
         return True
-    parts = (source.fields or {"": source}).values()
     return any(
-        part.leave_out or part.literal is not MISSING or any(find(schema, name) for name in part.properties)
-        for part in parts
+        single.is_left_out or single.literal is not MISSING or any(find_property(schema, n) for n in single.properties)
+        for single in source.single_sources()
     )
 
 
-def _as_own(source: Source) -> Source:
-    fields = source.fields and {name: _as_own(inner) for name, inner in source.fields.items()}
-    return dataclasses.replace(source, own=True, fields=fields)
+def _strict(source: Source) -> Source:
+    fields = source.fields and {name: _strict(inner) for name, inner in source.fields.items()}
+    return dataclasses.replace(source, is_strict=True, fields=fields)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Compiler:
-    """Settles a source's open questions against the schema and the API."""
-
-    stream: str
-    schema: Mapping[str, Any]
-    api: ApiFields
-    settings: MapSettings
-    opt_outs: frozenset[str]
-
-    def rule(self, target: ApiField, source: Source) -> Rule | None:
-        """Return the rule for a field; None where the stream has nothing for it."""
-        if source.fields is not None:
-            return self._group(target, source)
-        found = self._found(source)
-        if not found and source.literal is MISSING and source.default is MISSING:
-            return None
-        opt_out = target.name in self.opt_outs
-        convert = source.convert or ("boolean" if opt_out else target.convert)
-        if convert == "auto":
-            forms = {written_form(child) for _, child in found}
-            convert = _BY_FORM.get(forms.pop() or "", "auto") if len(forms) == 1 else "auto"
-        # whatever says neither true nor false raises an opt-out, so that for those no type is wrong
-        found = self._fitting(source, "auto" if opt_out else convert, found)
-        if not found and source.literal is MISSING and source.default is MISSING:
-            return None
-        options = self.api.converter_options(target, convert, source.options)
-        complaint = CONVERTERS[convert].complaint(options)
-        if complaint is not None:
-            message = f"{source.where}.convert: {complaint}"
-            raise SettingsError(message)
-        lengths = [length for length in (target.max_length, options.pop("max_length", None)) if length is not None]
-        clear = (source.on_null or self.settings.on_null) == "clear"
-        rule = Rule(
-            target.name,
-            target.convert if target.max_length is None else f"{target.convert}, at most {target.max_length}",
-            CONVERTERS[convert],
-            options,
-            paths=tuple(path for path, _ in found),
-            max_length=min(lengths, default=None),
-            cut=self.settings.on_too_long == "cut" and target.cut and convert in _CUTTABLE,
-            clear=clear and target.clear and not opt_out,
-            opt_out=opt_out,
-            listed=frozenset() if opt_out else target.listed,
-            keep_unlisted=target.unlisted == "keep",
-        )
-        return dataclasses.replace(
-            rule,
-            literal=_fixed(rule, f"{source.where}.value", source.literal),
-            default=_fixed(rule, f"{source.where}.default", source.default),
-        )
-
-    def _group(self, target: ApiField, source: Source) -> Rule | None:
-        defaults = {**self.api.defaults, **target.part_defaults}
-        inside = dataclasses.replace(self, api=dataclasses.replace(self.api, defaults=defaults))
-        inner = []
-        for name, part in sorted((source.fields or {}).items()):
-            if not part.leave_out:
-                with_null = dataclasses.replace(part, on_null=part.on_null or source.on_null)
-                inner.append(inside.rule(target.parts.get(name) or ApiField(name), with_null))
-        rules = tuple(rule for rule in inner if rule is not None)
-        if target.group_limit is not None and len(rules) > target.group_limit:
-            message = f"{source.where} takes at most {target.group_limit} fields, those of `*` included"
-            raise SettingsError(message)
-        return Rule(target.name, "fields", CONVERTERS["auto"], {}, group=rules) if rules else None
-
-    def _found(self, source: Source) -> list[tuple[Path, Any]]:
-        found = []
-        for name in source.properties:
-            place = find(self.schema, name)
-            if place is not None:
-                found.append(place)
-            elif source.own:
-                hint = nearest(name, [*properties(self.schema), *_inside(self.schema)])
-                message = f"{source.where} reads '{name}', which the stream '{self.stream}' does not have{hint}"
-                raise SettingsError(message)
-        return found
-
-    def _fitting(self, source: Source, convert: str, found: list[tuple[Path, Any]]) -> list[tuple[Path, Any]]:
-        """Keep the properties whose type the converter can take; in the stream's own map the others are errors."""
-        fitting = []
-        for path, child in found:
-            complaint = _misfit(types(child), written_form(child), convert)
-            if complaint is None:
-                fitting.append((path, child))
-            elif source.own:
-                message = f"{source.where} reads '{'.'.join(path)}', which {complaint}"
-                raise SettingsError(message)
-        return fitting
+def _properties_read(*maps: Sources) -> list[str]:
+    return [
+        name
+        for sources in maps
+        for source in sources.values()
+        for single in source.single_sources()
+        for name in single.properties
+    ]
 
 
-def _misfit(kinds: frozenset[str], form: str | None, convert: str) -> str | None:
-    if kinds == {"object"}:
-        return "is an object; name the property inside it with a dotted path"
-    if kinds and kinds <= {"array", "object"} and convert != "join":
-        return 'is a list; name the separator that makes it text, as {"convert": {"join": {"separator": "; "}}}'
-    if kinds == {"boolean"} and convert in _NEVER_BOOLEAN:
-        return f"is true or false and never a {convert.replace('_', ' ')}"
-    if kinds and kinds <= {"integer", "number"} and convert in _NEVER_NUMBER:
-        return f"is a number and never a {convert.replace('_', ' ')}"
-    if kinds == {"string"} and form in _BY_FORM and convert in _NEVER_MOMENT:
-        return f"is a date and never a {convert.replace('_', ' ')}"
-    return None
-
-
-def _inside(schema: Any) -> list[str]:
-    return [f"{name}.{inner}" for name, child in properties(schema).items() for inner in properties(child)]
-
-
-def _fixed(rule: Rule, where: str, value: Any) -> Any:
-    if value is MISSING:
-        return MISSING
-    try:
-        return dataclasses.replace(rule, cut=False).converted(value)[0]
-    except ValueRejected as rejection:
-        message = f"{where} {rejection.reason}"
-    raise SettingsError(message)
-
-
-def check_setting(settings: MapSettings, api: ApiFields) -> None:
-    """Hold all that can be held against the API alone, before any SCHEMA arrives. Raises `SettingsError`."""
-    opt_out_fields(settings.opt_out_fields, api)
-    for stream, sources in parse_setting(settings.field_map, api).items():
-        where = f"{SETTING}.{stream}"
-        for name, source in sources.items():
-            for part in (source.fields or {name: source}).values():
-                if part.convert is not None:
-                    target = api.get(name) if source.fields is None else ApiField(name)
-                    complaint = CONVERTERS[part.convert].complaint(
-                        api.converter_options(target, part.convert, part.options)
-                    )
-                    if complaint is not None:
-                        message = f"{part.where or where}.convert: {complaint}"
-                        raise SettingsError(message)
+def _schema_of(names: Iterable[str]) -> dict[str, Any]:
+    return {"properties": {name: {} for name in names}}

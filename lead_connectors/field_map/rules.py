@@ -1,117 +1,89 @@
-"""The field map of one stream at work: a record in, what the API wants out. Pure: no I/O, and no record is changed.
-
-`build_field_map` in `map_layers.py` makes a `FieldMap` from a SCHEMA, the built-in maps and the setting.
-"""
+"""How one API field is filled from a record. Pure: no I/O, and no record is changed."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from lead_connectors.field_map.converters.base import ValueRejected, fit, invalid, is_blank
 from lead_connectors.field_map.converters.registry import Converter
-from lead_connectors.field_map.converters.values import ValueRejected, fit, invalid, is_blank
-from lead_connectors.field_map.schema_paths import MISSING, NotAnObjectError, Path, read
+from lead_connectors.field_map.mapped import Mapped, Problem
+from lead_connectors.field_map.property_paths import MISSING, NotAnObjectError, PropertyPath, read_property
 from lead_connectors.reject_codes import RejectCode
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Why a record cannot be sent as it is.
-
-    Attributes:
-        field: The API field.
-        code: One of the contract's reject codes.
-        reason: The rest of the sentence; never holds a value.
-    """
-
-    field: str
-    code: RejectCode
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.field} {self.reason}"
-
-
-@dataclass
-class Mapped:
-    """What a record became.
-
-    Attributes:
-        fields: API field to converted value; None empties the field. Opt-out flags are among them, only ever true. A
-            group (custom fields) is an object of its named fields.
-        opt_outs: The opt-out flags that are true.
-        problems: Why the record is refused; the fields that are good stand in `fields` all the same.
-        cut: The fields whose text was cut to its length.
-        warnings: Sentences about fields, without values.
-    """
-
-    fields: dict[str, Any] = field(default_factory=dict, repr=False)
-    opt_outs: dict[str, bool] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    cut: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Rule:
-    """How one API field is filled, all questions settled.
+    """How one API field is filled.
 
     Attributes:
         field: The API field.
-        kind: What the API takes there, for people.
-        converter: What brings values into its form.
-        options: The converter's.
-        paths: Where to read; the first that is not null, for opt-outs any that is true.
-        literal: The converted value itself; `MISSING` without one.
-        default: The converted value where all paths are null; `MISSING` without one.
-        max_length: In UTF-16 units.
-        cut: Whether a longer text is cut.
-        clear: Whether null empties the field.
-        opt_out: Whether it is sent only when true.
-        optional: Left out silently where the account lacks the field.
-        listed: The only texts that the account offers here; empty where any will do.
-        keep_unlisted: Whether another text is sent all the same, with a note.
-        group: The named fields of a group, else empty.
+        field_type: What the API takes there, for people.
+        converter: Brings values into the field's form.
+        options: The converter's options.
+        paths: The properties to read: the first that is not null, for opt-outs any that is true.
+        literal: The converted literal; `MISSING` without one.
+        default: The converted value for records where all paths are null; `MISSING` without one.
+        max_length: In UTF-16 units; None without a limit.
+        cuts: Whether a longer text is cut instead of rejected.
+        clears: Whether null empties the field.
+        is_opt_out: Whether the field raises an opt-out. It is then sent only when true.
+        is_optional: Whether the field is left out without a warning where the account does not have it.
+        allowed_values: The only texts that the account offers; empty where it takes any.
+        keeps_other_values: Whether another text is sent with a warning instead of rejected.
+        group: The rules of a group's named fields; empty for a field of one value.
     """
 
     field: str
-    kind: str
+    field_type: str
     converter: Converter
     options: Mapping[str, Any]
-    paths: tuple[Path, ...] = ()
+    paths: tuple[PropertyPath, ...] = ()
     literal: Any = MISSING
     default: Any = MISSING
     max_length: int | None = None
-    cut: bool = False
-    clear: bool = False
-    opt_out: bool = False
-    optional: bool = False
-    listed: frozenset[str] = frozenset()
-    keep_unlisted: bool = True
+    cuts: bool = False
+    clears: bool = False
+    is_opt_out: bool = False
+    is_optional: bool = False
+    allowed_values: frozenset[str] = frozenset()
+    keeps_other_values: bool = True
     group: tuple[Rule, ...] = ()
 
-    def converted(self, value: Any) -> tuple[Any, bool]:
-        """Convert a value that is not null; second, whether it was cut. Raises `ValueRejected`."""
+    def apply(self, record: Mapping[str, Any], mapped: Mapped) -> None:
+        """Fill the field.
+
+        Args:
+            record: As it came. It is not changed.
+            mapped: Takes the value, or what is wrong with it. No record's data makes this raise.
+        """
+        if self.group:
+            self._fill_group(record, mapped)
+        elif self.is_opt_out:
+            self._fill_opt_out(record, mapped)
+        else:
+            self._fill_value(record, mapped.fields, mapped, name=self.field)
+
+    def convert(self, value: Any) -> tuple[Any, bool]:
+        """Convert a value that is not null.
+
+        Returns:
+            The converted value, and whether it was cut.
+
+        Raises:
+            ValueRejected: The field cannot take it.
+        """
         result = self.converter.convert(value, self.options)
-        return fit(result, self.max_length, cut=self.cut) if isinstance(result, str) else (result, False)
+        return fit(result, self.max_length, cut=self.cuts) if isinstance(result, str) else (result, False)
 
-    def raw(self, record: Mapping[str, Any]) -> Any:
-        """Return the first value that is not null or blank; else None, or `MISSING` where no property is there."""
-        found = MISSING
-        for path in self.paths:
-            value = read(record, path)
-            if not is_blank(value) and value is not MISSING:
-                return value
-            found = None if value is not MISSING else found
-        return found
+    def all_paths(self) -> tuple[PropertyPath, ...]:
+        """Return the paths that the rule reads, those of a group's named fields included."""
+        return self.paths + tuple(path for rule in self.group for path in rule.all_paths())
 
-    def meaning(self) -> list[Any]:
-        """Return all that decides what is sent, as JSON."""
+    def version_data(self) -> list[Any]:
+        """Return all that decides what is sent, as JSON. `FieldMap.version` is its hash: see there before a change."""
         return [
             self.field,
             self.converter.name,
@@ -119,167 +91,71 @@ class Rule:
             self.paths,
             None if self.literal is MISSING else repr(self.literal),
             None if self.default is MISSING else repr(self.default),
-            [self.max_length, self.cut, self.clear, self.opt_out],
-            [rule.meaning() for rule in self.group],
+            [self.max_length, self.cuts, self.clears, self.is_opt_out],
+            [rule.version_data() for rule in self.group],
         ]
 
-    def sources(self) -> tuple[Path, ...]:
-        """Return all paths that the rule reads."""
-        return self.paths + tuple(path for rule in self.group for path in rule.sources())
+    def _first_value(self, record: Mapping[str, Any]) -> Any:
+        """Return the first value that is not blank; else None, or `MISSING` where the record has no such property."""
+        result = MISSING
+        for path in self.paths:
+            value = read_property(record, path)
+            if value is not MISSING and not is_blank(value):
+                return value
+            result = result if value is MISSING else None
+        return result
 
+    def _fill_group(self, record: Mapping[str, Any], mapped: Mapped) -> None:
+        values: dict[str, Any] = {}
+        for rule in self.group:
+            rule._fill_value(record, values, mapped, name=f"{self.field}.{rule.field}")  # noqa: SLF001
+        if values:
+            mapped.fields[self.field] = values
 
-@dataclass(frozen=True)
-class MapRow:
-    """One line of the table that `--check` prints.
-
-    Attributes:
-        source: The properties as dotted paths, or ``(fixed value)``.
-        field: The API field; inside a group with a dot.
-        kind: What the API takes there.
-        converter: The converter's name.
-    """
-
-    source: str
-    field: str
-    kind: str
-    converter: str
-
-
-@dataclass(frozen=True)
-class FieldMap:
-    """The map of one stream under one SCHEMA.
-
-    Attributes:
-        stream: The stream's name.
-        rules: In the order in which fields are sent.
-        properties: The names of the schema's properties.
-    """
-
-    stream: str
-    rules: tuple[Rule, ...]
-    properties: tuple[str, ...] = ()
-
-    def apply(self, record: Mapping[str, Any]) -> Mapped:
-        """Map one record.
-
-        Args:
-            record: As it came; it is not changed, and nothing of the result is part of it.
-
-        Returns:
-            The API's fields, with everything that is wrong; this raises nothing for a record's data.
-        """
-        mapped = Mapped()
-        for rule in self.rules:
-            if rule.group:
-                _apply_group(rule, record, mapped)
-            elif rule.opt_out:
-                _apply_opt_out(rule, record, mapped)
-            else:
-                _apply_value(rule, rule.field, record, mapped.fields, mapped)
-        return mapped
-
-    @functools.cached_property
-    def version(self) -> str:
-        """A hash of all that decides what is sent: the same map has the same version in every run."""
-        text = json.dumps([rule.meaning() for rule in self.rules], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @functools.cached_property
-    def unmapped(self) -> tuple[str, ...]:
-        """The stream's properties that no field reads, for one line of the log; those of Singer itself aside."""
-        used = {path[0] for rule in self.rules for path in rule.sources()}
-        return tuple(name for name in self.properties if name not in used and not name.startswith("_sdc_"))
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """The API fields that the map fills."""
-        return frozenset(rule.field for rule in self.rules)
-
-    @property
-    def optional(self) -> frozenset[str]:
-        """Those that a built-in map fills only where the account has them."""
-        return frozenset(rule.field for rule in self.rules if rule.optional)
-
-    @property
-    def opt_outs(self) -> frozenset[str]:
-        """Those that raise an opt-out."""
-        return frozenset(rule.field for rule in self.rules if rule.opt_out)
-
-    def without(self, fields: Collection[str]) -> FieldMap:
-        """Return the map less some API fields (those that the account lacks); of a group's fields with a dot."""
-        kept = []
-        for rule in self.rules:
-            if rule.field in fields:
-                continue
-            inner = tuple(part for part in rule.group if f"{rule.field}.{part.field}" not in fields)
-            if inner or not rule.group:
-                kept.append(dataclasses.replace(rule, group=inner))
-        return dataclasses.replace(self, rules=tuple(kept))
-
-    def rows(self) -> list[MapRow]:
-        """Return the map as a table for people."""
-        return [
-            MapRow(_described(part), name, part.kind, part.converter.name)
-            for rule in self.rules
-            for name, part in ([(f"{rule.field}.{inner.field}", inner) for inner in rule.group] or [(rule.field, rule)])
-        ]
-
-
-def _described(rule: Rule) -> str:
-    return ", ".join(".".join(path) for path in rule.paths) or "(fixed value)"
-
-
-def _apply_value(rule: Rule, name: str, record: Mapping[str, Any], into: dict[str, Any], mapped: Mapped) -> None:
-    try:
-        value = rule.literal if rule.literal is not MISSING else rule.raw(record)
-        if value is None or value is MISSING:
-            if rule.default is not MISSING:
-                into[rule.field] = rule.default
-            elif value is None and rule.clear:
-                into[rule.field] = None
-            return
-        if rule.literal is MISSING:
-            value, was_cut = rule.converted(value)
+    def _fill_value(self, record: Mapping[str, Any], fields: dict[str, Any], mapped: Mapped, *, name: str) -> None:
+        try:
+            if self.literal is not MISSING:
+                fields[self.field] = self.literal
+                return
+            value = self._first_value(record)
+            if value is None or value is MISSING:
+                if self.default is not MISSING:
+                    fields[self.field] = self.default
+                elif value is None and self.clears:
+                    fields[self.field] = None
+                return
+            value, was_cut = self.convert(value)
             if was_cut:
                 mapped.cut.append(name)
-            if rule.listed and isinstance(value, str) and value not in rule.listed:
-                if not rule.keep_unlisted:
-                    raise invalid(reason="is none of the values that the account offers for the field")
-                mapped.warnings.append(f"{name} held a value that the account does not offer; it was sent as it is")
-        into[rule.field] = value
-    except NotAnObjectError:
-        reason = "is read from inside a property that is no object in this record"
-        mapped.problems.append(Problem(name, RejectCode.INVALID_VALUE, reason))
-    except ValueRejected as rejection:
-        mapped.problems.append(Problem(name, rejection.code, rejection.reason))
+            if self.allowed_values and isinstance(value, str) and value not in self.allowed_values:
+                if not self.keeps_other_values:
+                    raise invalid(reason="is not one of the values that the account offers for the field")
+                mapped.warnings.append(f"{name} had a value that the account does not offer; it was sent as it is")
+            fields[self.field] = value
+        except NotAnObjectError:
+            reason = "is read from inside a property that is not an object in this record"
+            mapped.problems.append(Problem(name, RejectCode.INVALID_VALUE, reason))
+        except ValueRejected as rejection:
+            mapped.problems.append(Problem(name, rejection.code, rejection.reason))
 
-
-def _apply_group(rule: Rule, record: Mapping[str, Any], mapped: Mapped) -> None:
-    values: dict[str, Any] = {}
-    for inner in rule.group:
-        _apply_value(inner, f"{rule.field}.{inner.field}", record, values, mapped)
-    if values:
-        mapped.fields[rule.field] = values
-
-
-def _apply_opt_out(rule: Rule, record: Mapping[str, Any], mapped: Mapped) -> None:
-    """Raise the flag when any source says so; what cannot be read counts as true, null and false say nothing."""
-    raised, unclear = rule.literal is True, False
-    said_anything = rule.literal is not MISSING
-    for path in rule.paths:
-        try:
-            value = read(record, path)
-            if is_blank(value) or value is MISSING or value in ([], {}):
-                continue
-            said_anything = True
-            answer = rule.converter.convert(value, rule.options)
-            raised, unclear = raised or answer is True, unclear or not isinstance(answer, bool)
-        except (ValueRejected, NotAnObjectError):
-            said_anything = unclear = True
-    if not said_anything and rule.default is True:
-        raised = True
-    if unclear:
-        mapped.warnings.append(f"{rule.field} held a value that is neither true nor false; it was taken as an opt-out")
-    if raised or unclear:
-        mapped.fields[rule.field] = True
-        mapped.opt_outs[rule.field] = True
+    def _fill_opt_out(self, record: Mapping[str, Any], mapped: Mapped) -> None:
+        """Raise the opt-out when any property is true or unclear. Null and false never lower it."""
+        is_raised, is_unclear = self.literal is True, False
+        has_value = self.literal is not MISSING
+        for path in self.paths:
+            try:
+                value = read_property(record, path)
+                if value is MISSING or is_blank(value) or value == {}:
+                    continue
+                has_value = True
+                flag = self.converter.convert(value, self.options)
+                is_raised, is_unclear = is_raised or flag is True, is_unclear or not isinstance(flag, bool)
+            except (ValueRejected, NotAnObjectError):
+                has_value = is_unclear = True
+        if is_unclear:
+            mapped.warnings.append(
+                f"{self.field} had a value that is neither true nor false; it was treated as an opt-out"
+            )
+        if is_raised or is_unclear or (not has_value and self.default is True):
+            mapped.fields[self.field] = True
+            mapped.opt_outs[self.field] = True

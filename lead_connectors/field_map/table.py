@@ -1,25 +1,53 @@
-"""A map as a table for people: what `--check` shows, and a dry run with counts."""
+"""A field map as a table for people: for `--check`, and with counts for `dry_run`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from lead_connectors.field_map.build import ANY_STREAM
-from lead_connectors.field_map.builtin import BuiltinMap, BuiltinMaps
-from lead_connectors.field_map.config import Source
-from lead_connectors.field_map.rules import FieldMap, Mapped, MapRow, Problem
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.mapped import Mapped, Problem
+from lead_connectors.field_map.rules import Rule
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """One line of the table.
+
+    Attributes:
+        source: The properties as dotted paths, or ``(fixed value)``.
+        field: The API field; a named field of a group as ``group.name``.
+        field_type: What the API takes there.
+        converter: The converter's name.
+    """
+
+    source: str
+    field: str
+    field_type: str
+    converter: str
+
 
 HEAD = MapRow("your property", "API field", "type", "converter")
-CARECYCLE_STREAM = "customers"
-"""As tap-carecycle calls it; a stream of this name is shown on top of the built-in map."""
-
-JsonSchema = dict[str, dict[str, dict[str, object]]]
 
 
-def render(rows: Sequence[MapRow], indent: str = "  ") -> str:
-    """Lay out a table in columns of equal width."""
-    lines = [(row.source, "->", row.field, row.kind, row.converter) for row in (HEAD, *rows)]
+def map_rows(field_map: FieldMap) -> list[MapRow]:
+    """Return the lines of a map's table, without its head."""
+    return [
+        _row(single, name)
+        for rule in field_map.rules
+        for name, single in ([(f"{rule.field}.{inner.field}", inner) for inner in rule.group] or [(rule.field, rule)])
+    ]
+
+
+def render(field_map: FieldMap, indent: str = "  ") -> str:
+    """Return a map's table as text, in columns.
+
+    Args:
+        field_map: The map.
+        indent: What each line starts with.
+    """
+    lines = [(row.source, "->", row.field, row.field_type, row.converter) for row in (HEAD, *map_rows(field_map))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         indent + "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
@@ -27,75 +55,47 @@ def render(rows: Sequence[MapRow], indent: str = "  ") -> str:
     )
 
 
-def _assumed_schema(sources: Iterable[Source], names: Iterable[str] = ()) -> JsonSchema:
-    """The schema of a stream that has just what its map reads, for a look at the map before any SCHEMA arrives."""
-    found = list(names)
-    for source in sources:
-        for part in (source.fields or {"": source}).values():
-            found += part.properties
-    return {"properties": {name: {} for name in found}}
-
-
-def _recognised_schema(builtin: BuiltinMap, sources: Iterable[Source]) -> JsonSchema:
-    return _assumed_schema(sources, sorted(builtin.always | builtin.some))
-
-
-def streams_to_show(
-    setting: Mapping[str, Mapping[str, Source]], builtin: Mapping[str, Mapping[str, Source]], maps: BuiltinMaps
-) -> list[tuple[str, str, JsonSchema]]:
-    """Choose what `--check` shows.
-
-    Args:
-        setting: The setting `field_map`, read.
-        builtin: The sources of each built-in map.
-        maps: The target's built-in maps.
-
-    Returns:
-        A heading, a stream's name and its schema; CareCycle customers and what the setting names.
-    """
-    every = list(setting.get(ANY_STREAM, {}).values())
-    customers = list(setting.get(CARECYCLE_STREAM, {}).values())
-    shown = []
-    for recognised in maps.recognised:
-        schema = _recognised_schema(recognised, [*builtin[recognised.name].values(), *customers])
-        shown.append((f"CareCycle customers, by the built-in map {recognised.name}", CARECYCLE_STREAM, schema))
-    for stream, sources in setting.items():
-        if stream not in {ANY_STREAM, CARECYCLE_STREAM}:
-            shown.append((f"Stream {stream}", stream, _assumed_schema([*sources.values(), *every])))
-    if every:
-        shown.append(("Any other stream (*)", ANY_STREAM, _assumed_schema(every)))
-    return shown
-
-
 class MapCounts:
-    """How often each field of a stream's map was filled or refused.
+    """How often each field of a stream's map was filled or rejected.
 
     Args:
         field_map: The stream's map.
     """
 
     def __init__(self, field_map: FieldMap) -> None:
-        self._map = field_map
+        self._rows = map_rows(field_map)
         self._filled: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
 
     def count(self, mapped: Mapped, problems: Iterable[Problem]) -> None:
-        """Count one record."""
+        """Count one record.
+
+        Args:
+            mapped: The mapped record.
+            problems: Its problems, those that the target found included. A field counts once.
+        """
         for name, value in mapped.fields.items():
             if isinstance(value, Mapping):
                 self._filled.update(f"{name}.{inner}" for inner in value)
             else:
                 self._filled[name] += 1
-        self._refused.update({problem.field for problem in problems})
+        self._rejected.update({problem.field for problem in problems})
 
     def lines(self) -> list[str]:
-        """One line a field."""
-        rows = self._map.rows()
-        others = (self._filled.keys() | self._refused.keys()) - {row.field for row in rows}
+        """Return one line for each field: first those of the map, then those that only the target fills or rejects."""
+        others = (self._filled.keys() | self._rejected.keys()) - {row.field for row in self._rows}
         return [
-            *(f"{row.source} -> {row.field} ({row.kind}; {row.converter}): {self._counts(row.field)}" for row in rows),
+            *(
+                f"{row.source} -> {row.field} ({row.field_type}; {row.converter}): {self._counts(row.field)}"
+                for row in self._rows
+            ),
             *(f"(not mapped) -> {name}: {self._counts(name)}" for name in sorted(others)),
         ]
 
     def _counts(self, name: str) -> str:
-        return f"filled in {self._filled[name]}, refused in {self._refused[name]}"
+        return f"filled in {self._filled[name]}, rejected in {self._rejected[name]}"
+
+
+def _row(rule: Rule, name: str) -> MapRow:
+    source = ", ".join(".".join(path) for path in rule.paths) or "(fixed value)"
+    return MapRow(source, name, rule.field_type, rule.converter.name)

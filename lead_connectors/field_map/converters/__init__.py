@@ -1,1 +1,1 @@
-"""Converters: one value of a record in, the value an API takes out."""
+"""Converters: one value of a record in, the value that an API takes out. `registry` lists them by name."""

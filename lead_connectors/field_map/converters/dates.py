@@ -1,8 +1,8 @@
-"""Dates and times for an API, from an explicit list of written forms: nothing here guesses which number is the month.
+"""Dates and times, from an explicit list of formats: no code here guesses which number is the month.
 
-Without formats of its own a field takes ISO 8601 (``1950-03-04``, ``2026-06-17T19:07:23.709Z``), the same as
-PostgreSQL prints it (``2026-06-17 19:07:23.709+00``), and the American ``03/04/1950`` and ``03-04-1950``, month first.
-A field whose map names formats takes these and no others. `date` and `datetime` objects need no format.
+By default a field takes ISO 8601 (``1950-03-04``, ``2026-06-17T19:07:23.709Z``), the form that PostgreSQL prints
+(``2026-06-17 19:07:23.709+00``), and the American ``03/04/1950`` and ``03-04-1950``, month first. A field whose map
+names formats takes only these. `date` and `datetime` objects need no format.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import zoneinfo
 from collections.abc import Sequence
 from typing import Any
 
-from lead_connectors.field_map.converters.values import Options, invalid
+from lead_connectors.field_map.converters.base import Options, invalid
 
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -22,26 +22,26 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _AMERICAN = re.compile(r"([0-9]{1,2})([-/])([0-9]{1,2})\2([0-9]{4})")
-_NO_DATE = "is no date in a form that the field takes"
+_NOT_A_DATE = "is not a date in a format that the field takes"
 
 
 def to_date(value: Any, options: Options) -> str:
-    """A calendar day, as it is written in the record: never shifted by a time zone.
+    """A calendar day as the record writes it, never shifted by a time zone.
 
-    Options: `formats` (strptime formats, which replace the built-in ones), `output` (strftime format, ``%Y-%m-%d`` by
-    default).
+    Options: `formats` (strptime formats that replace the built-in ones) and `output` (a strftime format, ``%Y-%m-%d``
+    by default).
     """
-    moment = _moment(value, options.get("formats"))
-    return _written(moment, options.get("output", "%Y-%m-%d"))
+    moment = _parse(value, options.get("formats"))
+    return _format(moment, options.get("output", "%Y-%m-%d"))
 
 
 def to_datetime(value: Any, options: Options) -> str:
-    """A moment in UTC. A bare date becomes its midnight, unshifted.
+    """A time in UTC. A date without a time becomes its midnight and is not shifted.
 
-    Options: those of `to_date` (`output` is ``%Y-%m-%dT%H:%M:%SZ`` by default), and `timezone`, the IANA zone of times
-    that name none (UTC by default).
+    Options: those of `to_date` (`output` is ``%Y-%m-%dT%H:%M:%SZ`` by default) and `timezone`, the IANA time zone of
+    times that name none (UTC by default).
     """
-    moment = _moment(value, options.get("formats"))
+    moment = _parse(value, options.get("formats"))
     if isinstance(moment, dt.datetime):
         if moment.tzinfo is None and options.get("timezone"):
             moment = moment.replace(tzinfo=zoneinfo.ZoneInfo(options["timezone"]))
@@ -49,45 +49,41 @@ def to_datetime(value: Any, options: Options) -> str:
             try:
                 moment = moment.astimezone(dt.timezone.utc)
             except (OverflowError, ValueError):
-                raise invalid(reason="is a time beyond the calendar's end") from None
-    return _written(moment, options.get("output", "%Y-%m-%dT%H:%M:%SZ"))
+                raise invalid(reason="is outside the years 1 to 9999") from None
+    return _format(moment, options.get("output", "%Y-%m-%dT%H:%M:%SZ"))
 
 
-def _moment(value: Any, formats: Sequence[str] | None) -> dt.date | dt.datetime:
-    """Return a `date` for a bare date, a `datetime` (aware where a zone is given) for everything else."""
+def _parse(value: Any, formats: Sequence[str] | None) -> dt.date | dt.datetime:
+    """Return a `date` for a date without a time, else a `datetime`, which is aware where the value names a zone."""
     if isinstance(value, (dt.date, dt.datetime)):
         return value
     if not isinstance(value, str):
-        raise invalid(reason=_NO_DATE)
+        raise invalid(reason=_NOT_A_DATE)
     text = value.strip()
     try:
-        if formats:
-            return _by_formats(text, formats)
-        return _iso(text) or _american(text) or _refuse()
+        parsed = _parse_formats(text, formats) if formats else _parse_iso(text) or _parse_american(text)
     except (ValueError, OverflowError):
-        raise invalid(reason=_NO_DATE) from None
+        parsed = None
+    if parsed is None:
+        raise invalid(reason=_NOT_A_DATE)
+    return parsed
 
 
-def _refuse() -> dt.date:
-    raise invalid(reason=_NO_DATE)
-
-
-def _by_formats(text: str, formats: Sequence[str]) -> dt.date | dt.datetime:
-    for written in formats:
+def _parse_formats(text: str, formats: Sequence[str]) -> dt.date | dt.datetime | None:
+    for form in formats:
         try:
-            moment = dt.datetime.strptime(text, written)  # noqa: DTZ007 - a zone is read where the format has %z
+            moment = dt.datetime.strptime(text, form)  # noqa: DTZ007 - a zone is read where the format has %z
         except (ValueError, OverflowError):
             continue
-        return moment if has_time(written) else moment.date()
-    return _refuse()
+        return moment if _has_time(form) else moment.date()
+    return None
 
 
-def has_time(written: str) -> bool:
-    """Tell whether a strptime format reads a time of day."""
-    return any(directive in written for directive in ("%H", "%I", "%X", "%c", "%T", "%M"))
+def _has_time(form: str) -> bool:
+    return any(directive in form for directive in ("%H", "%I", "%X", "%c", "%T", "%M"))
 
 
-def _iso(text: str) -> dt.date | dt.datetime | None:
+def _parse_iso(text: str) -> dt.date | dt.datetime | None:
     match = _ISO.fullmatch(text)
     if match is None:
         return None
@@ -95,8 +91,8 @@ def _iso(text: str) -> dt.date | dt.datetime | None:
     if hour is None:
         return dt.date(int(year), int(month), int(day))
     zone: dt.timezone | None = dt.timezone.utc if utc else None
-    if sign:
-        zone_hours, zone_minutes, zone_seconds = (int(part or 0) for part in zone_parts)  # seconds: before time zones
+    if sign:  # offsets before standard time have seconds
+        zone_hours, zone_minutes, zone_seconds = (int(part or 0) for part in zone_parts)
         offset = dt.timedelta(hours=zone_hours, minutes=zone_minutes, seconds=zone_seconds)
         zone = dt.timezone(-offset if sign == "-" else offset)
     microsecond = int((fraction or "0")[:6].ljust(6, "0"))
@@ -105,7 +101,7 @@ def _iso(text: str) -> dt.date | dt.datetime | None:
     )
 
 
-def _american(text: str) -> dt.date | None:
+def _parse_american(text: str) -> dt.date | None:
     match = _AMERICAN.fullmatch(text)
     if match is None:
         return None
@@ -113,6 +109,6 @@ def _american(text: str) -> dt.date | None:
     return dt.date(int(year), int(month), int(day))
 
 
-def _written(moment: dt.date | dt.datetime, output: str) -> str:
+def _format(moment: dt.date | dt.datetime, output: str) -> str:
     # strftime writes the year 950 as "950" on some systems and "0950" on others
     return moment.strftime(output.replace("%Y", f"{moment.year:04d}"))

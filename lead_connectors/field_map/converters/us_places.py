@@ -1,4 +1,4 @@
-"""American states, postal codes and time zones, in the one form each that CareCycle takes."""
+"""States, postal codes and time zones of the United States, each in one form."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import zoneinfo
 from decimal import Decimal
 from typing import Any
 
-from lead_connectors.field_map.converters.values import Options, invalid, number_text, plain_text, spelling
+from lead_connectors.field_map.converters.base import Options, comparable, invalid, number_text, plain_text
 
 _ZIP = re.compile(r"([0-9]{5})(?:[- ]?[0-9]{4})?")
 _SHORT_ZIP = re.compile(r"[0-9]{3,4}")
 _ZONE_SHAPE = re.compile(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+){1,2}")
 _ZIP_DIGITS, _ZIP4_DIGITS = 5, 9
-_SHORTEST_ZIP = 3  # 00501 without its zeros
+_MIN_ZIP_DIGITS = 3  # 00501 without its zeros
 _ABBREVIATED_ZONES = ("EST", "CST", "MST", "PST")
 
 _STATES = {
@@ -31,9 +31,9 @@ _STATES = {
     "MP": "Northern Mariana Islands", "PR": "Puerto Rico", "VI": "Virgin Islands",
     "AA": "Armed Forces Americas", "AE": "Armed Forces Europe", "AP": "Armed Forces Pacific",
 }  # fmt: skip
-_STATE_BY_SPELLING = (
-    {spelling(name): code for code, name in _STATES.items()}
-    | {spelling(code): code for code in _STATES}
+_CODE_BY_STATE = (
+    {comparable(name): code for code, name in _STATES.items()}
+    | {comparable(code): code for code in _STATES}
     | {"u.s. virgin islands": "VI", "us virgin islands": "VI", "washington dc": "DC", "d.c.": "DC"}
 )
 
@@ -41,27 +41,27 @@ _STATE_BY_SPELLING = (
 def to_us_state(value: Any, options: Options) -> str:
     """The two-letter code of a state, district or territory, from its code or its name.
 
-    With `other` ``keep`` a text that is none of them passes as it is.
+    Options: `other`, which is ``reject`` (the default) or ``keep``: any other text passes as it is.
     """
     text = plain_text(value)
-    code = _STATE_BY_SPELLING.get(spelling(text))
+    code = _CODE_BY_STATE.get(comparable(text))
     if code is not None:
         return code
     if options.get("other") == "keep":
         return text
-    raise invalid(reason="is no state of the United States")
+    raise invalid(reason="is not a state of the United States")
 
 
 def to_postal_code(value: Any, options: Options) -> str:
-    """A ZIP code's 5 digits; ZIP+4 is cut to them.
+    """The 5 digits of a ZIP or ZIP+4 code. A number gets back the leading zeros that numbers lose.
 
-    A number gets the leading zeros back that numbers lose; a text of 3 or 4 digits only with the option `pad`, for it
-    may just as well be another country's code.
+    Options: `pad`, which adds them to a text of 3 or 4 digits, too. Without it such a text is rejected, because it may
+    be another country's code.
     """
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         text = number_text(value)
-        if not _SHORTEST_ZIP <= len(text) <= _ZIP4_DIGITS:
-            raise invalid(reason="is no postal code of 5 digits")
+        if not _MIN_ZIP_DIGITS <= len(text) <= _ZIP4_DIGITS:
+            raise invalid(reason="is not a postal code of 5 digits")
         text = text.zfill(_ZIP_DIGITS if len(text) <= _ZIP_DIGITS else _ZIP4_DIGITS)
     else:
         text = plain_text(value)
@@ -69,12 +69,12 @@ def to_postal_code(value: Any, options: Options) -> str:
             text = text.zfill(_ZIP_DIGITS)
     match = _ZIP.fullmatch(text)
     if match is None:
-        raise invalid(reason="is no postal code of 5 digits")
+        raise invalid(reason="is not a postal code of 5 digits")
     return match.group(1)
 
 
 def to_timezone(value: Any, options: Options) -> str:
-    """An IANA time zone by its exact name, whatever the case it came in, or EST, CST, MST or PST."""
+    """The exact name of an IANA time zone, from any case, or EST, CST, MST or PST."""
     del options
     text = plain_text(value)
     zones = _zones()
@@ -82,8 +82,8 @@ def to_timezone(value: Any, options: Options) -> str:
     if zone is not None:
         return zone
     if len(zones) == len(_ABBREVIATED_ZONES) and _ZONE_SHAPE.fullmatch(text):
-        return text  # a machine without a time zone database cannot tell more
-    raise invalid(reason="is no IANA time zone and none of EST, CST, MST, PST")
+        return text  # without a time zone database only the form can be checked
+    raise invalid(reason="is not an IANA time zone, nor EST, CST, MST or PST")
 
 
 @functools.lru_cache(maxsize=1)
