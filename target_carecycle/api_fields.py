@@ -42,7 +42,7 @@ def _custom_field(key: str, definition: Mapping[str, Any]) -> ApiField:
         convert = "auto"
     listed = choices if convert == "choice" else []
     options = {"choices": choices, "other": "keep"} if listed else {}
-    return ApiField(key, convert=convert, options=options, listed=frozenset(listed))
+    return ApiField(key, convert=convert, options=options, allowed_values=frozenset(listed))
 
 
 def _field(name: str, rules: Mapping[str, Any], custom_fields: Mapping[str, Mapping[str, Any]]) -> ApiField:
@@ -59,11 +59,13 @@ def _field(name: str, rules: Mapping[str, Any], custom_fields: Mapping[str, Mapp
         convert=convert,
         options=options,
         max_length=rules.get("maxLength"),
-        cut=rules.get("x-cut", not identifies),
-        clear="null" in rules["type"] and not identifies,
+        can_cut=rules.get("x-cut", not identifies),
+        can_clear="null" in rules["type"] and not identifies,
         by_name=not group,
-        group=group,
+        is_group=group,
         group_limit=rules.get("maxItems"),
-        parts={key: _custom_field(key, definition) for key, definition in custom_fields.items()} if group else {},
-        part_defaults=_CUSTOM_DEFAULTS if group else {},
+        group_fields={key: _custom_field(key, definition) for key, definition in custom_fields.items()}
+        if group
+        else {},
+        group_defaults=_CUSTOM_DEFAULTS if group else {},
     )

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lead_connectors.field_map.rules import FieldMap
-from lead_connectors.field_map.schema_paths import nearest, sentence
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.messages import did_you_mean, with_full_stop
 from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.errors import SettingsError
@@ -98,10 +98,10 @@ def check_keys(field_map: FieldMap, known: CustomFields) -> None:
     if known.is_complete:
         wrong = [
             f"field_map.{field_map.stream}.{CUSTOM_FIELDS}.fields: CareCycle has no custom field "
-            f"'{key}'{nearest(key, known.definitions)}"
+            f"'{key}'{did_you_mean(key, known.definitions)}"
             for key in lacking
         ]
-        raise SettingsError(" ".join(map(sentence, wrong)))
+        raise SettingsError(" ".join(map(with_full_stop, wrong)))
     if known.definitions:
         count = len(known.definitions)
         logger.warning("Custom fields that are not among the account's first %d: %s.", count, ", ".join(lacking))

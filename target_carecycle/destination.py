@@ -17,7 +17,8 @@ from lead_connectors.delivery.destination import Destination, FittedMap, Prepare
 from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
-from lead_connectors.field_map.rules import FieldMap, Mapped
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.mapped import Mapped
 from lead_connectors.http.errors import (
     AmbiguousError,
     CallRejectedError,

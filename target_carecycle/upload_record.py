@@ -11,7 +11,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from lead_connectors.field_map.rules import Problem
+from lead_connectors.field_map.mapped import Problem
 from lead_connectors.reject_codes import RejectCode
 
 CUSTOM_FIELDS = "customFields"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from lead_connectors.field_map.rules import Problem
+from lead_connectors.field_map.mapped import Problem
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.lead_fields import SEARCH_BY
 

@@ -15,8 +15,9 @@ from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.delivery.plan import Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
-from lead_connectors.field_map.rules import FieldMap, Mapped
-from lead_connectors.field_map.schema_paths import sentence
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.mapped import Mapped
+from lead_connectors.field_map.messages import with_full_stop
 from lead_connectors.http.errors import CallRejectedError
 from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.errors import SettingsError
@@ -119,11 +120,11 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
         found = check_against_account(field_map, self._metadata, settings)
         errors = found.errors + (found.problems if self._config["preflight"] == STRICT else [])
         if errors:
-            raise SettingsError(" ".join(map(sentence, errors)))
-        warnings = [sentence(text) for text in (*found.warnings, *found.problems)]
+            raise SettingsError(" ".join(map(with_full_stop, errors)))
+        warnings = [with_full_stop(text) for text in (*found.warnings, *found.problems)]
         if taken := sorted(found.left_out - field_map.optional):
             warnings.append(f"Stream {field_map.stream}: not sent, see above: {', '.join(taken)}.")
-        return FittedMap(field_map.without(found.left_out), warnings, [sentence(text) for text in found.notes])
+        return FittedMap(field_map.without(found.left_out), warnings, [with_full_stop(text) for text in found.notes])
 
     @override
     def map_version(self, field_map: FieldMap) -> str:

@@ -66,8 +66,8 @@ def lead_fields(
         name: ApiField(
             name,
             convert=rules["convert"],
-            cut=not rules.get("identifies", False),
-            clear=not rules.get("identifies", False),
+            can_cut=not rules.get("identifies", False),
+            can_clear=not rules.get("identifies", False),
             by_name=rules.get("by_name", False),
         )
         for name, rules in _shipped_fields().items()
@@ -104,22 +104,22 @@ def _account_field(shipped: ApiField, row: Mapping[str, Any], marked: frozenset[
             convert, options = "text", {}
     length = str(row.get("MaxLength") or "")
     listed = frozenset(options.get("choices", ()))
-    fixed = shipped.name in marked or not shipped.clear
+    fixed = shipped.name in marked or not shipped.can_clear
     return ApiField(
         shipped.name,
         convert=convert,
         options=options,
         max_length=int(length) if convert in _WITH_LENGTH and length.isdecimal() and int(length) else None,
-        cut=not fixed,
-        clear=not fixed,
+        can_cut=not fixed,
+        can_clear=not fixed,
         by_name=shipped.by_name,
-        group=kind == _CUSTOM_FIELD_SET,
-        parts={
+        is_group=kind == _CUSTOM_FIELD_SET,
+        group_fields={
             str(part["SchemaName"]): _account_field(ApiField(str(part["SchemaName"])), part, frozenset(), unlisted)
             for part in parts_of_set(row)
         },
-        listed=listed,
-        unlisted=unlisted,
+        allowed_values=listed,
+        on_other_value=unlisted,
     )
 
 

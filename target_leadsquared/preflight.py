@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lead_connectors.field_map.rules import FieldMap, Rule
-from lead_connectors.field_map.schema_paths import MISSING, nearest
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.messages import did_you_mean
+from lead_connectors.field_map.property_paths import MISSING
+from lead_connectors.field_map.rules import Rule
 from target_leadsquared.attributes import AUTO, DEFAULT_IDENTIFIERS, NONE, PROSPECT_ID
 from target_leadsquared.lead_fields import identifiers, is_set, parts_of_set, shipped_names
 
@@ -109,7 +111,7 @@ def _search_field(search_by: str, rows: Mapping[str, Mapping[str, Any]], found: 
     if search_by in {AUTO, NONE, "ProspectId", PROSPECT_ID}:
         return
     if search_by not in rows:
-        found.errors.append(f"search_by: LeadSquared has no lead field {search_by}{nearest(search_by, rows)}")
+        found.errors.append(f"search_by: LeadSquared has no lead field {search_by}{did_you_mean(search_by, rows)}")
     elif search_by not in identifiers(rows.values()):
         found.problems.append(
             f"search_by: {search_by} does not identify a lead in this account, so that people may be merged; "
@@ -119,7 +121,7 @@ def _search_field(search_by: str, rows: Mapping[str, Mapping[str, Any]], found: 
 
 def _opt_outs(names: Iterable[str], rows: Mapping[str, Any], found: Findings) -> None:
     for name in sorted(set(names) - rows.keys() - shipped_names()):
-        found.errors.append(f"opt_out_fields: LeadSquared has no lead field {name}{nearest(name, rows)}")
+        found.errors.append(f"opt_out_fields: LeadSquared has no lead field {name}{did_you_mean(name, rows)}")
 
 
 def _lacking(field_map: FieldMap, rows: Mapping[str, Any], found: Findings) -> None:
@@ -133,7 +135,7 @@ def _lacking(field_map: FieldMap, rows: Mapping[str, Any], found: Findings) -> N
         if right is not None:
             sentence = f"{where}: LeadSquared spells this field '{right}'"
         else:
-            sentence = f"{where}: LeadSquared has no lead field {name}{nearest(name, rows)}"
+            sentence = f"{where}: LeadSquared has no lead field {name}{did_you_mean(name, rows)}"
         if name in field_map.opt_outs:
             found.errors.append(
                 f"{sentence}. It raises an opt-out, so it cannot just be left out: correct it, or leave the "
@@ -158,12 +160,12 @@ def _fit(field_map: FieldMap, rule: Rule, row: Mapping[str, Any], settings: Pref
             f"{where}: the account's {rule.field} is of type {row['DataType']}, which the converter "
             f"{rule.converter.name} never makes"
         )
-    if rule.opt_out and kind == "select" and not _offers(row, settings.boolean_values[0]):
+    if rule.is_opt_out and kind == "select" and not _offers(row, settings.boolean_values[0]):
         found.errors.append(
             f"{where}: the account's {rule.field} offers no '{settings.boolean_values[0]}' (boolean_values), so that "
             "it could not be raised"
         )
-    if rule.listed and any(_unlisted(rule, value) for value in (rule.literal, rule.default)):
+    if rule.allowed_values and any(_unlisted(rule, value) for value in (rule.literal, rule.default)):
         found.problems.append(f"{where}: its fixed value is none that the account offers for {rule.field}")
     if str(row.get("LockAfterCreate")) == "1":
         found.warnings.append(f"{rule.field} is locked after a lead's creation: updates of it may be rejected")
@@ -174,7 +176,9 @@ def _fit_parts(where: str, rule: Rule, row: Mapping[str, Any], found: Findings) 
     known = {str(part["SchemaName"]) for part in parts_of_set(row)}
     for part in rule.group:
         if known and part.field not in known:
-            found.problems.append(f"{where}.fields: {rule.field} has no field {part.field}{nearest(part.field, known)}")
+            found.problems.append(
+                f"{where}.fields: {rule.field} has no field {part.field}{did_you_mean(part.field, known)}"
+            )
             found.left_out.add(f"{rule.field}.{part.field}")
 
 
@@ -216,7 +220,7 @@ def _offers(row: Mapping[str, Any], value: str) -> bool:
 
 
 def _unlisted(rule: Rule, value: Any) -> bool:
-    return value is not MISSING and isinstance(value, str) and value not in rule.listed
+    return value is not MISSING and isinstance(value, str) and value not in rule.allowed_values
 
 
 def _named(names: Iterable[str]) -> str:

@@ -11,10 +11,9 @@ from typing import Any
 import click
 
 from lead_connectors.delivery.destination import Destination
-from lead_connectors.field_map.build import MapSettings
-from lead_connectors.field_map.config import parse_map, parse_setting
-from lead_connectors.field_map.rules import FieldMap
-from lead_connectors.field_map.table import render, streams_to_show
+from lead_connectors.field_map.build import MapBuilder
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.table import render
 from lead_connectors.plugin.errors import SettingsError
 
 
@@ -23,8 +22,8 @@ def check_account(
     *,
     name: str,
     config: Mapping[str, Any],
-    map_settings: MapSettings,
-    field_map: Callable[[str, dict[str, Any]], FieldMap],
+    maps: MapBuilder,
+    fit: Callable[[FieldMap], FieldMap],
 ) -> None:
     """Check a target's settings against its account, and show what was found.
 
@@ -32,8 +31,8 @@ def check_account(
         destination: The account.
         name: The target's name and version.
         config: Its settings.
-        map_settings: The settings that a map depends on.
-        field_map: Builds a stream's map as a run does.
+        maps: Builds the map of a stream, as in a run.
+        fit: Takes out of a map what the account does not have, as in a run.
 
     Raises:
         SettingsError: What a person has to correct, of all streams at once.
@@ -50,29 +49,26 @@ def check_account(
     )
     for line in destination.describe_account():
         _show(line)
-    problems = list(_show_maps(destination, map_settings, field_map))
+    problems = list(_show_maps(maps, fit))
+    titles = " and ".join(builtin.title for builtin in destination.builtin_maps.by_schema)
+    _show(
+        "\nA stream of field_map is shown with the properties that its map names. Only its SCHEMA tells whether the "
+        "tap has them, and which other properties are mapped by common names: try dry_run. Streams that neither "
+        f"field_map nor streams names are skipped{f', except {titles}' if titles else ''}."
+    )
     if problems:
         raise SettingsError(" ".join(dict.fromkeys(problems)))
 
 
-def _show_maps(
-    destination: Destination, settings: MapSettings, field_map: Callable[[str, dict[str, Any]], FieldMap]
-) -> Iterator[str]:
-    api, maps = destination.api_fields, destination.builtin_maps
-    setting = parse_setting(settings.field_map, api)
-    builtin = {each.name: parse_map(f"the built-in map {each.name}", each.fields, api) for each in maps.recognised}
-    for heading, stream, schema in streams_to_show(setting, builtin, maps):
+def _show_maps(maps: MapBuilder, fit: Callable[[FieldMap], FieldMap]) -> Iterator[str]:
+    """Show each map, and yield what is wrong with it."""
+    for preview in maps.previews():
         try:
-            rows = field_map(stream, schema).rows()
+            table = render(fit(maps.build(preview.stream, preview.schema)))
         except SettingsError as error:
             yield str(error)
         else:
-            _show(f"\n{heading}\n{render(rows)}")
-    _show(
-        "\nA stream of field_map is shown with the properties that its map names. Only its SCHEMA tells whether the "
-        "tap has them, and which other properties are mapped by common names: try dry_run. Streams that neither "
-        "field_map nor streams names are skipped, unless a built-in map recognises them."
-    )
+            _show(f"\n{preview.heading}\n{table}")
 
 
 def _show(text: str) -> None:

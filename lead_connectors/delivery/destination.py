@@ -11,7 +11,8 @@ from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.delivery.plan import Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps
-from lead_connectors.field_map.rules import FieldMap, Mapped, Problem
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.mapped import Mapped, Problem
 from lead_connectors.http.errors import CallRejectedError
 from lead_connectors.http.session import ApiSession
 

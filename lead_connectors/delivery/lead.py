@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lead_connectors.delivery.outcome import Outcome
-from lead_connectors.field_map.rules import Problem
+from lead_connectors.field_map.mapped import Problem
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import orjson
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.delivery.private_files import replace_privately
-from lead_connectors.field_map.rules import FieldMap, Mapped
+from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.table import MapCounts
 from lead_connectors.http.session import ApiSession
 from lead_connectors.reject_codes import RejectCode
@@ -84,7 +84,7 @@ class Report:
         self._notes.update(lead.notes)
         if (counts := self._field_counts.get(lead.stream)) is not None:
             filled = {**lead.fields, **dict.fromkeys(lead.opt_outs, True)}
-            counts.count(Mapped(fields=filled), lead.problems)
+            counts.count(filled, lead.problems)
 
     def close_open_records(self) -> None:
         """Count what has no outcome as not sent: the run ended before."""

@@ -38,8 +38,9 @@ from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
 from lead_connectors.delivery.settings import TEST_STREAM
 from lead_connectors.delivery.sink import DeliverySink
-from lead_connectors.field_map.build import ANY_STREAM, MapSettings, build_field_map, check_setting
-from lead_connectors.field_map.rules import FieldMap
+from lead_connectors.field_map.build import MapBuilder
+from lead_connectors.field_map.config import ANY_STREAM, MapSettings
+from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.http.errors import StoppedError
 from lead_connectors.http.quota import DAY, Quota, Window
 from lead_connectors.plugin.errors import ConnectorError
@@ -134,8 +135,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     # Maps
 
     @property
-    def map_settings(self) -> MapSettings:
-        """The settings that a stream's map depends on."""
+    def _map_settings(self) -> MapSettings:
         return MapSettings(
             field_map=self.config.get("field_map"),
             on_null=self.config["on_null"],
@@ -143,19 +143,13 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             opt_out_fields=self.config["opt_out_fields"],
         )
 
-    def field_map(self, stream: str, schema: dict[str, Any]) -> FieldMap:
-        """The map of one stream, less what the account does not have; logs once what a person should know about it.
-
-        Raises:
-            SettingsError: The setting `field_map` does not fit the stream, the API or the account.
-        """
-        return self._fit(self._build_map(stream, schema))
-
-    def _build_map(self, stream: str, schema: dict[str, Any]) -> FieldMap:
-        destination = self.destination
-        return build_field_map(stream, schema, destination.api_fields, destination.builtin_maps, self.map_settings)
+    @cached_property
+    def _maps(self) -> MapBuilder:
+        """Builds each stream's map; made with the first stream, for it may ask the account for its fields."""
+        return MapBuilder(self.destination.api_fields, self.destination.builtin_maps, self._map_settings)
 
     def _fit(self, field_map: FieldMap) -> FieldMap:
+        """The map less what the account does not have; logs once what a person should know about it."""
         fitted = self.destination.fit_to_account(field_map)
         for sentence in fitted.warnings:
             self._log_once(logging.WARNING, sentence)
@@ -174,8 +168,9 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             is_wanted = any(fnmatch.fnmatchcase(stream, pattern) for pattern in patterns)
         else:
             maps = self.config.get("field_map") or {}
-            is_child = stream.startswith("customer_") and "customer_id" in schema["properties"]
-            is_recognised = self.destination.builtin_maps.recognise(schema) is not None
+            builtin_maps = self.destination.builtin_maps
+            is_child = builtin_maps.is_child_stream(stream, schema)
+            is_recognised = builtin_maps.recognise(schema) is not None
             is_wanted = is_recognised or stream in maps or (ANY_STREAM in maps and not is_child)
         if not is_wanted:
             self._log_once(
@@ -216,7 +211,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     def _make_sink(self, stream: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> DeliverySink:
         field_map = None
         if self._is_wanted(stream, schema):
-            built = self._build_map(stream, schema)
+            built = self._maps.build(stream, schema)
             if built.unmapped:
                 self._log_once(logging.INFO, f"Stream {stream}: not mapped and not sent: {', '.join(built.unmapped)}.")
             field_map = self._fit(built)
@@ -291,8 +286,8 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             self.destination,
             name=f"{self.name} {self.plugin_version}",
             config=self.config,
-            map_settings=self.map_settings,
-            field_map=self.field_map,
+            maps=self._maps,
+            fit=self._fit,
         )
         self.logger.info("Check passed: nothing here stops a run.")
 
@@ -330,7 +325,8 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     def _check_settings(self) -> None:
         self.destination.check_settings()
-        check_setting(self.map_settings, self.destination.documented_fields)
+        # Made for its errors alone: what is wrong in any account is told before the first call.
+        MapBuilder(self.destination.documented_fields, settings=self._map_settings)
 
     def _finish_in_flight(self, problem: Exception) -> None:
         if self._run is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lead_connectors.field_map.field_map import FieldMap
-from lead_connectors.field_map.mapped import Mapped, Problem
+from lead_connectors.field_map.mapped import Problem
 from lead_connectors.field_map.rules import Rule
 
 
@@ -67,14 +68,14 @@ class MapCounts:
         self._filled: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
 
-    def count(self, mapped: Mapped, problems: Iterable[Problem]) -> None:
+    def count(self, fields: Mapping[str, Any], problems: Iterable[Problem]) -> None:
         """Count one record.
 
         Args:
-            mapped: The mapped record.
+            fields: API field to value, as in `Mapped.fields`.
             problems: Its problems, those that the target found included. A field counts once.
         """
-        for name, value in mapped.fields.items():
+        for name, value in fields.items():
             if isinstance(value, Mapping):
                 self._filled.update(f"{name}.{inner}" for inner in value)
             else:

@@ -44,7 +44,7 @@ def settings_from_environment(schema: Mapping[str, Any], prefix: str, environmen
 
     Args:
         schema: The plugin's settings as JSON Schema.
-        prefix: Start of each variable's name, for example ``TAP_CARECYCLE_``.
+        prefix: Start of each variable's name, for example ``TAP_EXAMPLE_``.
         environment: The variables.
 
     Raises:

@@ -10,7 +10,7 @@ from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.delivery.plan import Send
 from lead_connectors.field_map.api_fields import ApiField, ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps
-from lead_connectors.field_map.rules import Mapped
+from lead_connectors.field_map.mapped import Mapped
 from lead_connectors.http.errors import CallRejectedError
 from lead_connectors.reject_codes import RejectCode
 

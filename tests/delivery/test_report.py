@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.field_map.api_fields import ApiField, ApiFields
-from lead_connectors.field_map.build import MapSettings, build_field_map
+from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import BuiltinMaps
+from lead_connectors.field_map.config import MapSettings
 from lead_connectors.reject_codes import RejectCode
 from tests.delivery.leads import a_lead
 
@@ -69,7 +70,7 @@ def test_a_dry_run_counts_each_field_of_the_map() -> None:
     api = ApiFields({"Email": ApiField("Email"), "DoNotCall": ApiField("DoNotCall")}, closed=True)
     settings = MapSettings({"people": {"Email": "mail", "DoNotCall": "dnc"}}, opt_out_fields=["DoNotCall"])
     schema: dict[str, Any] = {"properties": {"mail": {}, "dnc": {}}}
-    report.start_stream("people", build_field_map("people", schema, api, BuiltinMaps(), settings))
+    report.start_stream("people", MapBuilder(api, BuiltinMaps(), settings).build("people", schema))
     report.count_fields(a_lead(0, "a", fields={"Email": "a@example.com"}, opt_outs={"DoNotCall"}))
     report.count_fields(a_lead(1, "b", fields={"Email": "b@example.com"}))
     lines = list(report.field_lines())

@@ -12,8 +12,9 @@ from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.outcome import Status
 from lead_connectors.delivery.sink import DeliverySink
 from lead_connectors.field_map.api_fields import ApiFields
-from lead_connectors.field_map.build import MapSettings, build_field_map
-from lead_connectors.field_map.rules import Mapped, Problem
+from lead_connectors.field_map.build import MapBuilder
+from lead_connectors.field_map.config import MapSettings
+from lead_connectors.field_map.mapped import Mapped, Problem
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.target import TargetLeadSquared
 from tests.delivery.fake_destination import FakeDestination
@@ -41,7 +42,7 @@ def sink(*, keys: Sequence[str] = ("id",), wanted: bool = True, validate: bool =
     destination = Picky()
     api: ApiFields = destination.api_fields
     settings = MapSettings({"people": {"Email": "mail", "DoNotCall": "dnc"}}, opt_out_fields=["DoNotCall"])
-    field_map = build_field_map("people", SCHEMA, api, destination.builtin_maps, settings) if wanted else None
+    field_map = MapBuilder(api, destination.builtin_maps, settings).build("people", SCHEMA) if wanted else None
     target = TargetLeadSquared(config=config)
     return DeliverySink(target, "people", dict(SCHEMA), keys, destination=destination, field_map=field_map)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lead_connectors.field_map.mapped import Mapped, Problem
+from lead_connectors.field_map.mapped import Problem
 from lead_connectors.field_map.table import MapCounts, map_rows, render
 from lead_connectors.reject_codes import RejectCode
 from tests.field_map.people import build
@@ -44,7 +44,7 @@ def test_counts_tell_how_often_each_field_was_filled_and_rejected() -> None:
     ]
     for record in records:
         mapped = field_map.apply(record)
-        counts.count(mapped, mapped.problems)
+        counts.count(mapped.fields, mapped.problems)
     assert counts.lines() == [
         "a, b -> Name (text, at most 10; text): filled in 1, rejected in 1",
         "day -> Born (date; date): filled in 1, rejected in 1",
@@ -56,7 +56,7 @@ def test_counts_tell_how_often_each_field_was_filled_and_rejected() -> None:
 def test_counts_name_fields_that_the_target_alone_fills_or_misses() -> None:
     counts = MapCounts(build())
     missing = Problem("phone", RejectCode.REQUIRED_MISSING, "is required")
-    counts.count(Mapped(fields={"externalId": "7"}), [missing, missing])
+    counts.count({"externalId": "7"}, [missing, missing])
     assert counts.lines() == [
         "(not mapped) -> externalId: filled in 1, rejected in 0",
         "(not mapped) -> phone: filled in 0, rejected in 1",
@@ -67,5 +67,5 @@ def test_no_count_shows_a_value() -> None:
     field_map = build(OWN)
     counts = MapCounts(field_map)
     mapped = field_map.apply({"a": "zq71", "place": "zq71"})
-    counts.count(mapped, mapped.problems)
+    counts.count(mapped.fields, mapped.problems)
     assert "zq71" not in " ".join(counts.lines())

@@ -10,8 +10,8 @@ from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import load_builtin_maps
 from lead_connectors.field_map.config import MapSettings
-from target_carecycle.upload_record import lead_fields as carecycle_fields
-from target_leadsquared.attributes import lead_fields as leadsquared_fields
+from target_carecycle.api_fields import upload_fields as carecycle_fields
+from target_leadsquared.lead_fields import lead_fields as leadsquared_fields
 
 TEXT = {"type": ["string", "null"]}
 ACCOUNT: list[dict[str, Any]] = [

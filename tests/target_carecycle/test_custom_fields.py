@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from lead_connectors.field_map.build import MapSettings, build_field_map
+from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import BuiltinMaps
-from lead_connectors.field_map.rules import FieldMap
+from lead_connectors.field_map.config import MapSettings
+from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.plugin.errors import SettingsError
 from target_carecycle.api_fields import upload_fields
 from target_carecycle.custom_fields import CustomFields, check_keys, mapped_keys, what_is_missing
@@ -29,7 +30,7 @@ def _properties(source: Any) -> list[str]:
 def carecycle_map(own: dict[str, Any]) -> FieldMap:
     names = [name for source in own.values() for name in _properties(source)]
     schema = schema_of(names)
-    return build_field_map("people", schema, upload_fields(), BuiltinMaps(), MapSettings({"people": own}))
+    return MapBuilder(upload_fields(), BuiltinMaps(), MapSettings({"people": own})).build("people", schema)
 
 
 def test_custom_field_keys_are_checked_against_the_account() -> None:
@@ -52,14 +53,14 @@ def test_custom_fields_of_all_layers_together_are_at_most_fifty() -> None:
     halves = [{f"k{half}{n}": "a" for n in range(26)} for half in "ab"]
     setting = {"*": {"customFields": {"fields": halves[0]}}, "people": {"customFields": {"fields": halves[1]}}}
     with pytest.raises(SettingsError, match="at most 50 fields"):
-        build_field_map("people", {"properties": {"a": {}}}, upload_fields(), BuiltinMaps(), MapSettings(setting))
+        MapBuilder(upload_fields(), BuiltinMaps(), MapSettings(setting)).build("people", {"properties": {"a": {}}})
 
 
 def test_custom_fields_write_dates_in_iso_form() -> None:
     schema = {"properties": {"d": {"type": "string", "format": "date"}}}
     own = {"people": {"customFields": {"fields": {"consent_date": "d"}}, "dateOfBirth": "d"}}
-    mapped = build_field_map("people", schema, upload_fields(), BuiltinMaps(), MapSettings(own)).apply(
-        {"d": "2026-03-04"}
+    mapped = (
+        MapBuilder(upload_fields(), BuiltinMaps(), MapSettings(own)).build("people", schema).apply({"d": "2026-03-04"})
     )
     assert mapped.fields == {"dateOfBirth": "03-04-2026", "customFields": {"consent_date": "2026-03-04"}}
 
@@ -79,11 +80,11 @@ def test_custom_fields_are_converted_by_the_account_s_types() -> None:
     schema["properties"]["day"] = {"type": "string", "format": "date-time"}
     setting = {"people": {"customFields": {"fields": {name: name for name in kinds}}}}
     api = upload_fields("US", definitions)
-    own = build_field_map("people", schema, api, BuiltinMaps(), MapSettings(setting))
+    own = MapBuilder(api, BuiltinMaps(), MapSettings(setting)).build("people", schema)
     record = {"day": "2026-01-31T23:30:00Z", "score": 5.0, "carer": "yes", "time": "evening", "tags": "a", "utm": 7}
     assert own.apply(record).fields == {
         "customFields": {"day": "2026-01-31", "score": "5", "carer": True, "time": "Evening", "tags": "a", "utm": "7"}
     }
     found = own.apply({"score": "many", "time": "Noon"})
-    assert [str(problem) for problem in found.problems] == ["customFields.score is no number"]
+    assert [str(problem) for problem in found.problems] == ["customFields.score is not a number"]
     assert len(found.warnings) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lead_connectors.field_map.rules import Mapped, Problem
+from lead_connectors.field_map.mapped import Mapped, Problem
 from lead_connectors.http.errors import AmbiguousError, CallRejectedError, DeniedError, StoppedError, TransientError
 from lead_connectors.http.session import Retry
 from lead_connectors.reject_codes import RejectCode
@@ -118,9 +118,9 @@ def test_custom_fields_are_read_once_and_only_where_a_map_fills_them() -> None:
     own = {"people": {"customFields": {"fields": {"utm": "a"}}}}
     page = {"items": [{"fieldKey": "utm", "fieldType": "number"}], "currentPage": 1, "nextPage": None}
     found, session = destination(page, field_map=own)
-    assert found.api_fields.fields["customFields"].parts["utm"].convert == "number"
+    assert found.api_fields.fields["customFields"].group_fields["utm"].convert == "number"
     assert found.api_fields is found.api_fields
     assert len(session.made) == 1
     without, session = destination()
-    assert without.api_fields.fields["customFields"].parts == {}
+    assert without.api_fields.fields["customFields"].group_fields == {}
     assert session.made == []

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from lead_connectors.field_map.build import MapSettings, build_field_map
+from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import load_builtin_maps
-from lead_connectors.field_map.rules import FieldMap
+from lead_connectors.field_map.config import MapSettings
+from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.reject_codes import RejectCode
 from target_carecycle.api_fields import upload_fields
 from target_carecycle.upload_record import build_record, check_fields, opt_out_fields, upload_schema
@@ -65,7 +66,7 @@ CUSTOMERS = {"properties": {name: {"type": [TYPES[type(value)], "null"]} for nam
 
 
 def field_map(schema: dict[str, Any], stream: str = "customers", **settings: Any) -> FieldMap:
-    return build_field_map(stream, schema, API, MAPS, MapSettings(**settings))
+    return MapBuilder(API, MAPS, MapSettings(**settings)).build(stream, schema)
 
 
 def test_a_carecycle_customer_as_a_lead() -> None:

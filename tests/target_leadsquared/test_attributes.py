@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_connectors.field_map.build import MapSettings, build_field_map
+from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import load_builtin_maps
-from lead_connectors.field_map.rules import FieldMap
+from lead_connectors.field_map.config import MapSettings
+from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.attributes import build_attributes, check_identity, choose_search_by, opt_out_attributes
@@ -53,7 +54,7 @@ CUSTOMERS: dict[str, Any] = {"properties": dict.fromkeys(CUSTOMER, ANYTHING)}
 
 
 def field_map(schema: dict[str, Any], own: dict[str, Any] | None = None, **settings: Any) -> FieldMap:
-    return build_field_map("customers", schema, API, MAPS, MapSettings({"customers": own or {}}, **settings))
+    return MapBuilder(API, MAPS, MapSettings({"customers": own or {}}, **settings)).build("customers", schema)
 
 
 def test_a_carecycle_customer_as_a_lead() -> None:
@@ -224,7 +225,7 @@ def test_the_accounts_own_types_go_before_the_shipped_ones() -> None:
     schema = {"properties": {"a": TEXT}}
 
     def apply(name: str, value: Any) -> Any:
-        plan = build_field_map("s", schema, api, MAPS, MapSettings({"s": {name: own[name]}}))
+        plan = MapBuilder(api, MAPS, MapSettings({"s": {name: own[name]}})).build("s", schema)
         mapped = plan.apply({"a": value})
         return mapped.fields.get(name) or mapped.problems[0].code
 
@@ -237,8 +238,8 @@ def test_the_accounts_own_types_go_before_the_shipped_ones() -> None:
     assert apply("mx_Odd", "x") == "x"
     assert api.get("mx_DOB").convert == "datetime"
     assert identifiers(ROWS) == {"Phone", "mx_CareCycle_Id"}
-    assert not api.get("mx_CareCycle_Id").cut
-    kept = build_field_map("s", schema, lead_fields(account=ROWS), MAPS, MapSettings({"s": {"mx_Plan": "a"}}))
+    assert not api.get("mx_CareCycle_Id").can_cut
+    kept = MapBuilder(lead_fields(account=ROWS), MAPS, MapSettings({"s": {"mx_Plan": "a"}})).build("s", schema)
     assert kept.apply({"a": "iron"}).fields == {"mx_Plan": "iron"}
 
 

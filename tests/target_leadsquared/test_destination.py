@@ -9,8 +9,10 @@ import pytest
 
 from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.delivery.plan import Send
-from lead_connectors.field_map.build import MapSettings, build_field_map
-from lead_connectors.field_map.rules import FieldMap, Mapped
+from lead_connectors.field_map.build import MapBuilder
+from lead_connectors.field_map.config import MapSettings
+from lead_connectors.field_map.field_map import FieldMap
+from lead_connectors.field_map.mapped import Mapped
 from lead_connectors.http.errors import AmbiguousError, CallRejectedError, DeniedError, TransientError
 from lead_connectors.http.session import Retry
 from lead_connectors.plugin.errors import SettingsError
@@ -172,7 +174,7 @@ def test_a_map_is_fitted_to_the_account_and_the_rest_is_said() -> None:
 
 def _built(found: LeadSquaredDestination, own: dict[str, str]) -> FieldMap:
     schema: dict[str, Any] = {"properties": {"a": {}}}
-    return build_field_map("people", schema, found.api_fields, found.builtin_maps, MapSettings({"people": own}))
+    return MapBuilder(found.api_fields, found.builtin_maps, MapSettings({"people": own})).build("people", schema)
 
 
 def test_how_booleans_are_written_is_part_of_the_maps_version() -> None:

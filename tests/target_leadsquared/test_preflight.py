@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from lead_connectors.field_map.build import MapSettings, build_field_map
+from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
-from lead_connectors.field_map.rules import FieldMap
+from lead_connectors.field_map.config import MapSettings
+from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.lead_fields import lead_fields
@@ -46,7 +47,7 @@ def build(
     schema = a_schema(names)
     api = lead_fields(account=ACCOUNT if account is None else account, unlisted=unlisted)
     maps = settings.pop("maps", BuiltinMaps())
-    return build_field_map("people", schema, api, maps, MapSettings({"people": own}, **settings))
+    return MapBuilder(api, maps, MapSettings({"people": own}, **settings)).build("people", schema)
 
 
 def _properties(source: Any) -> list[str]:
@@ -173,7 +174,7 @@ def test_dropdowns_take_listed_options_only_or_say_so() -> None:
     own = {"Source": "s"}
     kept = build(own).apply({"s": "Moon"})
     assert kept.fields == {"Source": "Moon"}
-    assert kept.warnings == ["Source held a value that the account does not offer; it was sent as it is"]
+    assert kept.warnings == ["Source had a value that the account does not offer; it was sent as it is"]
     refused = build(own, unlisted="reject").apply({"s": "Moon"})
     assert refused.fields == {}
     assert [problem.code for problem in refused.problems] == [RejectCode.INVALID_VALUE]
@@ -190,12 +191,12 @@ def test_the_account_s_lengths_hold() -> None:
 def test_optional_fields_of_the_built_in_map_are_left_out_without_a_warning() -> None:
     maps = load_builtin_maps("target_leadsquared")
     schema = a_schema(["id", "callerId", "lineType", "city", "state", "firstName"])
-    field_map = build_field_map("x", schema, lead_fields(account=ACCOUNT), maps)
+    field_map = MapBuilder(lead_fields(account=ACCOUNT), maps).build("x", schema)
     found = check_against_account(field_map, ACCOUNT, PreflightSettings())
     assert found.left_out == {"mx_State", "mx_CareCycle_Id"}
     assert found.problems == found.warnings == found.errors == []
     assert found.notes == ["Left out, for this account has no such lead fields: mx_CareCycle_Id, mx_State"]
-    off = check_against_account(build_field_map("x", schema, lead_fields(), maps), [], PreflightSettings())
+    off = check_against_account(MapBuilder(lead_fields(), maps).build("x", schema), [], PreflightSettings())
     assert off.left_out == {"mx_State", "mx_CareCycle_Id", "mx_City"}
     assert len(off.notes) == 1
 
@@ -203,7 +204,7 @@ def test_optional_fields_of_the_built_in_map_are_left_out_without_a_warning() ->
 def test_a_path_leads_into_what_may_be_an_object() -> None:
     schema = {"properties": {"extra": {"type": ["string", "number", "array", "object", "null"]}}}
     setting = {"people": {"mx_City": "extra.town.name"}}
-    own = build_field_map("people", schema, lead_fields(), BuiltinMaps(), MapSettings(setting))
+    own = MapBuilder(lead_fields(), BuiltinMaps(), MapSettings(setting)).build("people", schema)
     assert own.apply({"extra": {"town": {"name": "Bonn"}}}).fields == {"mx_City": "Bonn"}
     assert own.apply({"extra": "Bonn"}).problems[0].code is RejectCode.INVALID_VALUE
 
@@ -212,7 +213,7 @@ def test_what_any_stream_s_map_reads_takes_nothing_from_a_stream_that_lacks_it()
     maps = load_builtin_maps("target_leadsquared")
     schema = a_schema(["id", "callerId", "lineType"])
     setting = {"*": {"Phone": "tel", "FirstName": {"property": "n", "default": "Friend"}}}
-    found = build_field_map("x", schema, lead_fields(), maps, MapSettings(setting))
+    found = MapBuilder(lead_fields(), maps, MapSettings(setting)).build("x", schema)
     assert found.apply({"callerId": "+12125550123"}).fields["Phone"] == "+1-2125550123"
     assert found.apply({}).fields == {"FirstName": "Friend"}
 
@@ -230,13 +231,13 @@ def test_a_property_of_a_type_that_never_fits_is_an_error(kind: dict[str, Any], 
     api = lead_fields(account=ACCOUNT)
     schema = {"properties": {"a": kind}}
     with pytest.raises(SettingsError, match=f"field_map.people.{field} reads 'a', which is "):
-        build_field_map("people", schema, api, BuiltinMaps(), MapSettings({"people": {field: "a"}}))
-    assert build_field_map("people", schema, api, BuiltinMaps(), MapSettings({"*": {field: "a"}})).rules == ()
+        MapBuilder(api, BuiltinMaps(), MapSettings({"people": {field: "a"}})).build("people", schema)
+    assert MapBuilder(api, BuiltinMaps(), MapSettings({"*": {field: "a"}})).build("people", schema).rules == ()
 
 
 def test_a_moment_raises_an_opt_out() -> None:
     schema = {"properties": {"left_at": {"type": ["string", "null"], "format": "date-time"}}}
     setting = {"people": {"DoNotEmail": "left_at"}}
-    own = build_field_map("people", schema, lead_fields(), BuiltinMaps(), MapSettings(setting))
+    own = MapBuilder(lead_fields(), BuiltinMaps(), MapSettings(setting)).build("people", schema)
     assert own.apply({"left_at": "2026-01-01T00:00:00Z"}).opt_outs == {"DoNotEmail": True}
     assert own.apply({"left_at": None}).opt_outs == {}

@@ -161,7 +161,7 @@ def test_an_unexpected_error_shows_its_place_alone(door: Door) -> None:
     (door.folder / "sitecustomize.py").write_text(
         "import lead_connectors.field_map.config as broken\n"
         "def fail(self, record): raise RuntimeError(str(record))\n"
-        "import lead_connectors.field_map.rules as mapping\n"
+        "import lead_connectors.field_map.field_map as mapping\n"
         "mapping.FieldMap.apply = fail\n"
     )
     path = [str(door.folder), *_python_path()]

@@ -125,9 +125,9 @@ def test_a_dry_run_counts_each_field(sandbox: Sandbox, tmp_path: Path) -> None:
     config = leadsquared(sandbox, field_map=MAP, dry_run=True, report_path="report.json")
     done = run(LEADSQUARED, config, stdin=singer(people, state_every=1), cwd=tmp_path)
     assert (done.code, done.out) == (0, ""), done.err
-    assert "mail -> EmailAddress (email, at most 200; email): filled in 2, refused in 1" in done.err
-    assert "nick, name -> FirstName (text, at most 100; text): filled in 2, refused in 0" in done.err
-    assert "person.born -> mx_DOB (date; date): filled in 1, refused in 1" in done.err
+    assert "mail -> EmailAddress (email, at most 200; email): filled in 2, rejected in 1" in done.err
+    assert "nick, name -> FirstName (text, at most 100; text): filled in 2, rejected in 0" in done.err
+    assert "person.born -> mx_DOB (date; date): filled in 1, rejected in 1" in done.err
     account = report(tmp_path)["streams"]["people"]
     assert (account["unsent"], account["rejected"]) == (2, {"invalid_value": 1})
     assert sandbox.leads() == []

@@ -151,4 +151,4 @@ def test_an_opt_out_that_is_no_date_and_no_word_is_raised(sandbox: Sandbox, tmp_
     done = run_forked(LEADSQUARED, asked, stdin=singer([row], properties=schema), cwd=tmp_path)
     assert done.code == 0, done.err
     assert str(sandbox.leads()[0]["DoNotEmail"]).lower() in {"1", "true"}
-    assert "1 records: DoNotEmail held a value that is neither true nor false" in done.err
+    assert "1 records: DoNotEmail had a value that is neither true nor false" in done.err

@@ -97,7 +97,7 @@ def test_dropdowns_in_strict_and_in_warn(sandbox: Sandbox, tmp_path: Path) -> No
     sandbox.post("quirks", {"unlisted_options": "store"})
     done = write(sandbox, tmp_path, {"Source": "kind"})
     assert done.code == 0, done.err
-    assert said_once(done, "4 records: Source held a value that the account does not offer; it was sent as it is.")
+    assert said_once(done, "4 records: Source had a value that the account does not offer; it was sent as it is.")
     assert {lead["Source"] for lead in sandbox.leads()} == {"Web"}
 
 
