@@ -11,11 +11,11 @@ from lead_connectors.http.address import account_of, base_address
 from lead_connectors.http.quota import Quota
 from lead_connectors.http.response import ErrorFormat
 from lead_connectors.http.session import ApiSession
+from lead_connectors.plugin.redaction import REDACTED
 
 DEFAULT_API_URL = "https://api.carecycle.ai"
 KEY_HEADER = "x-api-key"
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
-HIDDEN = "(hidden)"
 
 ERRORS = ErrorFormat(rate_limit_codes=frozenset({"RATE_LIMIT_EXCEEDED"}), wait_key="retryAfter")
 """``{message, code, ...}``: `docs/api/carecycle.md` 3."""
@@ -38,7 +38,7 @@ class FieldError:
     @property
     def safe_message(self) -> str:
         """The message without the received value."""
-        return self.message.replace(self.received, HIDDEN) if self.received else self.message
+        return self.message.replace(self.received, REDACTED) if self.received else self.message
 
 
 def account_name(config: Mapping[str, Any]) -> str:
