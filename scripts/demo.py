@@ -222,7 +222,8 @@ def show(counts: dict[str, Any], before: tuple[int, int], after: tuple[int, int]
     lines += [(counts[name], words) for name, words in OTHER_COUNTS.items() if counts[name]]
     lines += [(count, f"rejected: {REASONS.get(code, code)}") for code, count in counts["rejected"].items()]
     if counts["opt_outs"]:
-        lines.append((counts["opt_outs"], OPT_OUTS))
+        what = "opt-out" if counts["opt_outs"] == 1 else "opt-outs"
+        lines.append((counts["opt_outs"], f"{what} {RECORDED}"))
     for count, words in lines:
         say(f"  {count:>7,}  {words}")
     carecycle, leadsquared = (later - earlier for later, earlier in zip(after, before, strict=True))
@@ -233,12 +234,12 @@ def show(counts: dict[str, Any], before: tuple[int, int], after: tuple[int, int]
 OTHER_COUNTS = {
     "updated": "leads updated",
     "accepted": "leads accepted",
-    "unchanged": "not sent: unchanged since they were last accepted",
+    "unchanged": "not sent: unchanged since it was last accepted",
     "collapsed": "older versions of a customer in the same call",
     "skipped": "skipped",
     "unsent": "not sent",
 }
-OPT_OUTS = "opt-outs recorded in LeadSquared (including leads that were otherwise rejected)"
+RECORDED = "recorded in LeadSquared (including leads that were otherwise rejected)"
 
 
 def check(what: str, found: object, expected: object) -> None:
