@@ -1,5 +1,5 @@
-"""A strict, stateful stand-in for the CareCycle and LeadSquared APIs: `python -m sandbox`.
+"""A strict, stateful local server for the CareCycle and LeadSquared APIs: `python -m sandbox`.
 
-It shares no code with the plugins, so that it can never agree with them by accident.
-How to start and steer it, and the account's lead fields, are in README.md beside this file.
+It shares no code with the plugins, so that a mistake in a plugin cannot be repeated here unnoticed.
+`README.md` in this folder describes its options, its control API and the LeadSquared account's lead fields.
 """

@@ -1,4 +1,4 @@
-"""The ASGI application: counts a call on arrival, lets the API answer, and sends the answer."""
+"""The ASGI application: counts a request on arrival, lets its API respond, applies faults, and sends the response."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.exchange import CARECYCLE, LEADSQUARED, Answer, Call
-from sandbox.fault_answers import edit_rows, faulty_answer, replaces_answer
-from sandbox.faults import TRANSPORT_KINDS, Fault, Plan, records_of
-from sandbox.leadsquared import AUTHENTICATION, LEADS, LeadSquared
+from sandbox.backend import Backend
+from sandbox.fault_responses import edit_response_rows, fault_response, replaces_response
+from sandbox.faults import TRANSPORT_KINDS, Fault, FaultPlan, request_records
+from sandbox.http_messages import CARECYCLE, LEADSQUARED, Request, Response
+from sandbox.leadsquared.api import AUTHENTICATION, LEADS, LeadSquared
 from sandbox.server import Connections
-from sandbox.world import World
 
 CONTROL_PREFIX = "/__sandbox__"
 
 
 class Sandbox:
-    """Routes a call to one of the APIs or to the control API."""
+    """Routes a request to one of the APIs or to the control API."""
 
-    def __init__(self, world: World, control: ASGIApp, connections: Connections) -> None:
-        self._world = world
+    def __init__(self, backend: Backend, control: ASGIApp, connections: Connections) -> None:
+        self._backend = backend
         self._control = control
         self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection."""
+        """Serve one ASGI request."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL_PREFIX):
             await self._control(scope, receive, send)
             return
@@ -39,16 +39,16 @@ class Sandbox:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         now = time.monotonic()
-        # Held on to, because a reset during the call begins new accounts.
-        world, stats = self._world, self._world.stats
+        # Kept for the whole call: a reset in the meantime replaces the statistics.
+        backend, stats = self._backend, self._backend.stats
         method, path = scope["method"], scope["path"]
         api = LEADSQUARED if path.startswith((LEADS, AUTHENTICATION)) else CARECYCLE
         bulk = api == LEADSQUARED and LeadSquared.is_bulk(path)
-        number = stats.arrive(api, method, path, now, bulk=bulk)
+        number = stats.record_arrival(api, method, path, now, bulk=bulk)
         status = "no answer"
         try:
-            refusal = world.admit(api, path, now)
-            call = Call(
+            rejection = backend.admit(api, path, now)
+            request = Request(
                 api=api,
                 number=number,
                 method=method,
@@ -57,93 +57,95 @@ class Sandbox:
                 headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
                 body=await read_body(receive),
             )
-            if refusal is None:
-                status = await self._respond(call, Wire(scope["client"], receive, send))
+            if rejection is None:
+                status = await self._respond_within_limit(request, ClientConnection(scope["client"], receive, send))
             else:
-                answer = world.apis[api].over_limit(refusal)
-                await self._pause()
-                await send_answer(answer, send)
-                status = str(answer.status)
+                response = backend.apis[api].over_limit(rejection)
+                await self._add_latency()
+                await send_response(response, send)
+                status = str(response.status)
         finally:
-            stats.leave(api, number, status)
+            stats.record_response(api, number, status)
 
-    async def _respond(self, call: Call, wire: Wire) -> str:
-        plan = self._world.faults.plan(call)
+    async def _respond_within_limit(self, request: Request, connection: ClientConnection) -> str:
+        plan = self._backend.faults.plan(request)
         fault = plan.fault
-        self._world.stats.faults_fired.update(each.kind for each in (fault, *(f for _, f in plan.rows)) if each)
+        self._backend.stats.faults_fired.update(
+            fired.kind for fired in (fault, *(row_fault for _, row_fault in plan.rows)) if fired
+        )
         if fault is not None and fault.kind == "slow" and fault.when == "before":
-            await wire.hold(fault.seconds)
-        answer = self._answer(call, plan)
-        await self._pause()
+            await connection.wait(fault.seconds)
+        response = self._response_with_faults(request, plan)
+        await self._add_latency()
         if fault is not None and fault.kind in TRANSPORT_KINDS:
-            return await self._misbehave(fault, answer, wire)
-        await send_answer(answer, wire.send)
-        return str(answer.status)
+            return await self._send_with_fault(fault, response, connection)
+        await send_response(response, connection.send)
+        return str(response.status)
 
-    def _answer(self, call: Call, plan: Plan) -> Answer:
+    def _response_with_faults(self, request: Request, plan: FaultPlan) -> Response:
         fault = plan.fault
-        replaces = fault is not None and replaces_answer(fault)
-        writes = self._world.apis[call.api].is_write(call.method, call.path)
-        unseen = fault is not None and fault.when == "before" and (replaces or writes)
-        if unseen and fault is not None and fault.kind != "slow":
-            answer = Answer(200, {"Status": "Success", "succeeded": 0})
+        replaces = fault is not None and replaces_response(fault)
+        is_write = self._backend.apis[request.api].is_write(request.method, request.path)
+        skips_handler = fault is not None and fault.when == "before" and (replaces or is_write)
+        if skips_handler and fault is not None and fault.kind != "slow":
+            response = Response(200, {"Status": "Success", "succeeded": 0})
         else:
-            answer = self._handled(call)
-            edit_rows(call, plan, answer)
+            response = self._handle(request)
+            edit_response_rows(request, plan, response)
         if fault is not None and replaces:
-            window = self._world.windows[call.api][0]
-            return faulty_answer(call, fault, records_of(call), window)
+            window = self._backend.windows[request.api][0]
+            return fault_response(request, fault, request_records(request), window)
         if fault is not None and fault.kind == "cut_json":
-            text = answer.encode().decode()
-            return Answer(answer.status, text=text[: len(text) // 2])
-        return answer
+            text = response.encode().decode()
+            return Response(response.status, text=text[: len(text) // 2])
+        return response
 
-    def _handled(self, call: Call) -> Answer:
+    def _handle(self, request: Request) -> Response:
         try:
-            answer = self._world.handle(call)
-        except Exception:  # noqa: BLE001 - a fault of the sandbox must show, and must not stop it
+            response = self._backend.handle(request)
+        except Exception:  # noqa: BLE001 - an error of the sandbox is reported and does not stop it
             sys.stderr.write(traceback.format_exc())
-            return Answer(500, text="sandbox: internal fault, see its error output", content_type="text/plain")
-        self._world.stats.hold_people(call)
-        return answer
+            return Response(500, text="sandbox: internal error, see its error output", content_type="text/plain")
+        self._backend.stats.record_people_in_flight(request)
+        return response
 
-    async def _misbehave(self, fault: Fault, answer: Answer, wire: Wire) -> str:
+    async def _send_with_fault(self, fault: Fault, response: Response, connection: ClientConnection) -> str:
         if fault.kind == "slow":
             if fault.when == "after":
-                await wire.hold(fault.seconds)
-            await send_answer(answer, wire.send)
-            return str(answer.status)
+                await connection.wait(fault.seconds)
+            await send_response(response, connection.send)
+            return str(response.status)
         if fault.kind == "truncated":
-            # Left unfinished on purpose: the server then closes the connection.
-            await send_answer(answer, wire.send, part=0.5)
+            # An incomplete response makes the server close the connection.
+            await send_response(response, connection.send, fraction=0.5)
             return fault.kind
         if fault.kind == "timeout":
-            await wire.hold(fault.seconds)
-        self._connections.reset(wire.client)
-        await wire.receive()
+            await connection.wait(fault.seconds)
+        self._connections.reset(connection.client)
+        await connection.receive()
         return fault.kind
 
-    async def _pause(self) -> None:
-        if self._world.quirks.latency:
-            await asyncio.sleep(self._world.quirks.latency)
+    async def _add_latency(self) -> None:
+        if self._backend.quirks.latency:
+            await asyncio.sleep(self._backend.quirks.latency)
 
 
 @dataclass(frozen=True)
-class Wire:
-    """One request's connection."""
+class ClientConnection:
+    """The connection of one request."""
 
     client: tuple[str, int]
     receive: Receive
     send: Send
 
-    async def hold(self, seconds: float | None) -> None:
-        """Wait, but not for a client that has gone."""
+    async def wait(self, seconds: float | None) -> None:
+        """Wait so many seconds (None: for ever), or until the client disconnects."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.receive(), seconds)
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Read a request's body to its end."""
+    """Read the whole body of a request."""
     body = b""
     more = True
     while more:
@@ -153,27 +155,27 @@ async def read_body(receive: Receive) -> bytes:
     return body
 
 
-async def send_answer(answer: Answer, send: Send, *, part: float = 1.0) -> None:
-    """Send an answer.
+async def send_response(response: Response, send: Send, *, fraction: float = 1.0) -> None:
+    """Send a response.
 
     Args:
-        answer: The answer.
-        send: The connection.
-        part: How much of the body really goes out; its length is announced in full.
+        response: The response.
+        send: The ASGI send function.
+        fraction: The share of the body that is sent (0 to 1). `Content-Length` is always that of the whole body.
     """
-    body = answer.encode()
+    body = response.encode()
     headers = {
-        "content-type": answer.content_type,
+        "content-type": response.content_type,
         "content-length": str(len(body)),
-        **{name.lower(): value for name, value in answer.headers.items()},
+        **{name.lower(): value for name, value in response.headers.items()},
     }
     await send(
         {
             "type": "http.response.start",
-            "status": answer.status,
+            "status": response.status,
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         }
     )
-    whole = part >= 1
-    sent = body if whole else body[: int(len(body) * part)]
-    await send({"type": "http.response.body", "body": sent, "more_body": not whole})
+    complete = fraction >= 1
+    sent = body if complete else body[: int(len(body) * fraction)]
+    await send({"type": "http.response.body", "body": sent, "more_body": not complete})

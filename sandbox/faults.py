@@ -1,4 +1,4 @@
-"""Faults: which calls go wrong, how, and whether before or after the write is applied."""
+"""Faults: which calls fail, how they fail, and whether before or after the write is applied."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.exchange import CARECYCLE, LEADSQUARED, Call, NotJsonError, Row, RowError, read_json
+from sandbox.http_messages import CARECYCLE, LEADSQUARED, InvalidJsonError, JsonObject, Request, RowError, read_json
 
 ROW_KINDS = frozenset({"fail_row", "drop_row", "repeat_row", "unknown_row"})
 TRANSPORT_KINDS = frozenset({"reset", "timeout", "truncated", "slow"})
-ANSWER_KINDS = frozenset(
+RESPONSE_KINDS = frozenset(
     {
         "limit_429",
         "limit_403",
@@ -30,18 +30,23 @@ ANSWER_KINDS = frozenset(
     }
 )
 STATUS_KIND = re.compile(r"status_[1-5]\d\d")
-# A row that is dropped or repeated in the answer was applied; everything else happens before that.
+# A row that is missing in the response or stands there twice was applied; all other faults prevent the write.
 AFTER_BY_DEFAULT = ROW_KINDS - {"fail_row"}
 DEFAULT_SECONDS = {"timeout": 3600.0, "slow": 5.0}
 
 
 class FaultError(ValueError):
-    """A fault that is described wrongly."""
+    """The description of a fault is invalid."""
 
 
 @dataclass
 class Fault:
-    """One fault as `POST /__sandbox__/faults` describes it."""
+    """One fault as `POST /__sandbox__/faults` describes it, see `README.md`.
+
+    Attributes:
+        seen: How many calls matched so far.
+        fired: How many of them failed.
+    """
 
     kind: str
     api: str | None = None
@@ -64,91 +69,91 @@ class Fault:
     fired: int = 0
 
     @classmethod
-    def read(cls, row: Any) -> Fault:
-        """Read one description.
+    def read(cls, description: Any) -> Fault:
+        """Read the description of one fault.
 
         Args:
-            row: The JSON object.
+            description: A JSON value; a valid one is an object.
 
         Returns:
-            The fault with all defaults filled in.
+            The fault with all its defaults.
 
         Raises:
-            FaultError: The description says something unknown.
+            FaultError: The description is invalid.
         """
-        known = set(cls.__dataclass_fields__) - {"seen", "fired"}
-        if not isinstance(row, dict) or "kind" not in row or not set(row) <= known:
-            message = f"a fault is an object with kind and any of {', '.join(sorted(known - {'kind'}))}"
+        names = set(cls.__dataclass_fields__) - {"seen", "fired"}
+        if not isinstance(description, dict) or "kind" not in description or not set(description) <= names:
+            message = f"a fault is an object with kind and any of {', '.join(sorted(names - {'kind'}))}"
             raise FaultError(message)
-        found = cls(**row)
-        kinds = ROW_KINDS | TRANSPORT_KINDS | ANSWER_KINDS
-        if found.kind not in kinds and not STATUS_KIND.fullmatch(str(found.kind)):
-            message = f"no fault kind {found.kind!r}; there are status_NNN, {', '.join(sorted(kinds))}"
+        fault = cls(**description)
+        kinds = ROW_KINDS | TRANSPORT_KINDS | RESPONSE_KINDS
+        if fault.kind not in kinds and not STATUS_KIND.fullmatch(str(fault.kind)):
+            message = f"no fault kind {fault.kind!r}; there are status_NNN, {', '.join(sorted(kinds))}"
             raise FaultError(message)
-        if found.api not in (None, CARECYCLE, LEADSQUARED):
+        if fault.api not in (None, CARECYCLE, LEADSQUARED):
             message = f"api is {CARECYCLE} or {LEADSQUARED}"
             raise FaultError(message)
-        found.when = found.when or ("after" if found.kind in AFTER_BY_DEFAULT else "before")
-        if found.when not in ("before", "after"):
+        fault.when = fault.when or ("after" if fault.kind in AFTER_BY_DEFAULT else "before")
+        if fault.when not in ("before", "after"):
             message = "when is before or after"
             raise FaultError(message)
-        if found.match and ("field" not in found.match or not {"value", "values"} & set(found.match)):
+        if fault.match and ("field" not in fault.match or not {"value", "values"} & set(fault.match)):
             message = "match is {field, value} or {field, values}"
             raise FaultError(message)
-        if found.seconds is None:
-            found.seconds = DEFAULT_SECONDS.get(found.kind, 0.0)
-        return found
+        if fault.seconds is None:
+            fault.seconds = DEFAULT_SECONDS.get(fault.kind, 0.0)
+        return fault
 
     def matching(self, records: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Return the places of the records that this fault is about."""
+        """Return the indexes of the records that match."""
         values = self.match.get("values", [self.match.get("value")])
-        return [place for place, record in enumerate(records) if record.get(self.match["field"]) in values]
+        return [index for index, record in enumerate(records) if record.get(self.match["field"]) in values]
 
 
 @dataclass
-class Plan:
-    """What goes wrong with one call: at most one fault of the call, any number of rows."""
+class FaultPlan:
+    """The faults of one call: at most one of the call itself, and any number of row faults with their row indexes."""
 
     fault: Fault | None = None
     rows: list[tuple[int, Fault]] = field(default_factory=list)
 
 
 class Faults:
-    """The faults that are switched on, with seeded chance."""
+    """All active faults. Probabilities are drawn from a seed."""
 
-    def __init__(self, rows: Sequence[Row], seed: int) -> None:
+    def __init__(self, descriptions: Sequence[JsonObject], seed: int) -> None:
         self._rng = random.Random(seed)
-        self.active = [Fault.read(row) for row in rows]
+        self.active = [Fault.read(description) for description in descriptions]
 
-    def plan(self, call: Call) -> Plan:
-        """Choose what goes wrong with a call.
+    def plan(self, request: Request) -> FaultPlan:
+        """Choose the faults of a call, and note in the request which rows fail before the write.
 
         Args:
-            call: The call, which the limits let through.
+            request: A request within the limits.
 
         Returns:
-            The plan; an empty one for a call that goes well.
+            The faults; an empty plan for a call without a fault.
         """
-        plan = Plan()
+        plan = FaultPlan()
         if not self.active:
             return plan
-        records = records_of(call)
+        records = request_records(request)
         for fault in self.active:
             is_row = fault.kind in ROW_KINDS
-            if (plan.fault is not None and not is_row) or not self._fires(fault, call, records):
+            if (plan.fault is not None and not is_row) or not self._fires(fault, request, records):
                 continue
             fault.fired += 1
             if is_row:
-                plan.rows += [(place, fault) for place in self._places(fault, records)]
+                plan.rows += [(index, fault) for index in self._row_indexes(fault, records)]
             else:
                 plan.fault = fault
-        for place, fault in plan.rows:
+        for index, fault in plan.rows:
             if fault.when == "before":
-                call.failing[place] = row_error(fault)
+                request.failing[index] = row_error(fault)
         return plan
 
-    def _fires(self, fault: Fault, call: Call, records: Sequence[Mapping[str, Any]]) -> bool:
-        if fault.api not in (None, call.api) or fault.path not in call.path:
+    def _fires(self, fault: Fault, request: Request, records: Sequence[Mapping[str, Any]]) -> bool:
+        if fault.api not in (None, request.api) or fault.path not in request.path:
             return False
         if fault.times is not None and fault.fired >= fault.times:
             return False
@@ -159,7 +164,7 @@ class Faults:
         fault.seen += 1
         return fault.seen > fault.after_calls and self._rng.random() < fault.probability
 
-    def _places(self, fault: Fault, records: Sequence[Mapping[str, Any]]) -> list[int]:
+    def _row_indexes(self, fault: Fault, records: Sequence[Mapping[str, Any]]) -> list[int]:
         if fault.match:
             return fault.matching(records)
         if fault.row is not None:
@@ -168,19 +173,19 @@ class Faults:
 
 
 def row_error(fault: Fault) -> RowError:
-    """Return the error that a failing row shows."""
+    """Return the error of a row that fails."""
     return RowError(fault.exception_type or "MXInvalidDataTypeException", fault.message or "Invalid data")
 
 
-def records_of(call: Call) -> list[Row]:
-    """Return the records a call carries: leads by attribute, uploads by field, else nothing."""
+def request_records(request: Request) -> list[JsonObject]:
+    """Return the records in a request's body: leads by attribute name, uploads by field name, else nothing."""
     try:
-        body = read_json(call.body)
-    except NotJsonError:
+        body = read_json(request.body)
+    except InvalidJsonError:
         return []
-    if call.api == CARECYCLE:
+    if request.api == CARECYCLE:
         records = body.get("records") if isinstance(body, dict) else None
-        return [each for each in records if isinstance(each, dict)] if isinstance(records, list) else []
+        return [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
     if not isinstance(body, list):
         return []
     leads = body if body and isinstance(body[0], list) else [body]
@@ -191,37 +196,37 @@ def records_of(call: Call) -> list[Row]:
     ]
 
 
-def parse(text: str) -> Row:
-    """Read a fault from the command line: JSON, or `kind,name=value,match.field=name,...`.
+def parse_fault(text: str) -> JsonObject:
+    """Parse a fault of the command line: JSON, or `kind,name=value,match.field=name,...`.
 
     Args:
         text: The argument.
 
     Returns:
-        The description as an object.
+        The description as a JSON object.
 
     Raises:
-        FaultError: The text is neither.
+        FaultError: The text is neither, or describes an invalid fault.
     """
     if text.startswith("{"):
         try:
-            row = json.loads(text)
+            description = json.loads(text)
         except json.JSONDecodeError as error:
-            message = f"fault {text!r} is no JSON"
+            message = f"fault {text!r} is not JSON"
             raise FaultError(message) from error
     else:
         kind, *pairs = text.split(",")
-        row = {"kind": kind}
+        description = {"kind": kind}
         for pair in pairs:
             name, _, value = pair.partition("=")
-            target = row.setdefault("match", {}) if name.startswith("match.") else row
-            target[name.removeprefix("match.")] = plain_value(value)
-    Fault.read(row)
-    return dict(row)
+            target = description.setdefault("match", {}) if name.startswith("match.") else description
+            target[name.removeprefix("match.")] = parse_value(value)
+    Fault.read(description)
+    return dict(description)
 
 
-def plain_value(text: str) -> Any:
-    """Read a value of the command line: JSON where it is some, else the text itself."""
+def parse_value(text: str) -> Any:
+    """Parse a value of the command line: as JSON where it is valid JSON, else as the text itself."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Call limits as sliding windows, counted on arrival."""
+"""Rate limits as sliding windows. Calls count when they arrive."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ SECONDS_A_DAY = 86400.0
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A call that came too early: the window it broke and how long until one fits."""
+class Rejection:
+    """A call over the limit: the window that is full, and the seconds until a call fits into it."""
 
     window: Window
     wait: float
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds until a call would be accepted, at least one."""
+        """Whole seconds until a call is accepted, at least one."""
         return max(1, math.ceil(self.wait))
 
 
 class SlidingWindow:
-    """Remembers accepted calls and says whether one more fits.
+    """Counts accepted calls and says whether one more fits.
 
-    Both ends count: a call exactly `seconds` after the first of a full window is still refused.
+    Both ends of a window count: a call exactly `seconds` after the first call of a full window is rejected.
     """
 
     def __init__(self, window: Window) -> None:
@@ -43,51 +43,51 @@ class SlidingWindow:
             self._accepted.popleft()
         if len(self._accepted) < self.window.calls:
             return 0.0
-        # The tiny addition keeps a full window from ever being reported as free.
+        # The addition makes the result greater than zero whenever the window is full.
         return self._accepted[-self.window.calls] + self.window.seconds - now + 1e-6
 
     def accept(self, now: float) -> None:
-        """Count one call."""
+        """Count one accepted call."""
         if self.window.calls:
             self._accepted.append(now)
 
 
 class Limiter:
-    """All windows that hold for one kind of call; a refused call counts in none of them."""
+    """All windows for one kind of call. A rejected call counts in none of them."""
 
     def __init__(self, windows: Sequence[SlidingWindow]) -> None:
         self._windows = windows
 
-    def admit(self, now: float) -> Refusal | None:
-        """Count a call, or say why it is refused.
+    def admit(self, now: float) -> Rejection | None:
+        """Count a call, or reject it.
 
         Args:
-            now: The moment of arrival on a clock that never goes back.
+            now: The time of arrival, in seconds of a monotonic clock.
 
         Returns:
-            None when the call is accepted, else the window that makes it wait longest.
+            None for an accepted call, else the rejection with the longest wait.
         """
-        refusals = [Refusal(each.window, wait) for each in self._windows if (wait := each.wait(now)) > 0]
-        if refusals:
-            return max(refusals, key=lambda refusal: refusal.wait)
-        for each in self._windows:
-            each.accept(now)
+        rejections = [Rejection(window.window, wait) for window in self._windows if (wait := window.wait(now)) > 0]
+        if rejections:
+            return max(rejections, key=lambda rejection: rejection.wait)
+        for window in self._windows:
+            window.accept(now)
         return None
 
 
 def busiest(arrivals: Sequence[float], seconds: float) -> int:
-    """Return the largest number of arrivals in any window of that many seconds.
+    """Return the largest number of arrivals in any window of this length.
 
     Args:
-        arrivals: Moments in ascending order.
-        seconds: The width of the window, both ends included.
+        arrivals: Times in seconds, in ascending order.
+        seconds: The length of the window, both ends included.
 
     Returns:
         The largest count.
     """
-    most = first = 0
-    for last, moment in enumerate(arrivals):
-        while moment - arrivals[first] > seconds:
+    maximum = first = 0
+    for last, arrival in enumerate(arrivals):
+        while arrival - arrivals[first] > seconds:
             first += 1
-        most = max(most, last - first + 1)
-    return most
+        maximum = max(maximum, last - first + 1)
+    return maximum

@@ -1,4 +1,4 @@
-"""Ways in which an answer may differ from the usual one, switched on one by one."""
+"""Quirks: ways in which a response can differ from the usual one. Each has its own switch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHOICES = {
 
 @dataclass
 class Quirks:
-    """All switches with their everyday position. Names are those of `POST /__sandbox__/quirks`."""
+    """All switches with their defaults. The names are those of `POST /__sandbox__/quirks`, see `README.md`."""
 
     shuffle_ties: bool = False
     ignore_page: bool = False
@@ -59,22 +59,22 @@ class Quirks:
     latency: float = 0.0
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Set some switches.
+        """Set some switches; none where one is invalid.
 
         Args:
-            changes: New positions by name.
+            changes: New values by name.
 
         Raises:
-            ValueError: A name is unknown or a position is not allowed.
+            ValueError: A name is unknown or a value is invalid.
         """
-        known = {each.name: each for each in dataclasses.fields(self)}
+        known = {switch.name: switch for switch in dataclasses.fields(self)}
         for name, value in changes.items():
             if name not in known:
                 message = f"no quirk {name!r}; there are {', '.join(sorted(known))}"
                 raise ValueError(message)
-            usual = type(getattr(self, name))
-            if type(value) is not usual and not (usual is float and type(value) is int):
-                message = f"quirk {name!r} takes a {usual.__name__}"
+            default = type(getattr(self, name))
+            if type(value) is not default and not (default is float and type(value) is int):
+                message = f"quirk {name!r} takes a {default.__name__}"
                 raise ValueError(message)
             if name in CHOICES and value not in CHOICES[name]:
                 message = f"quirk {name!r} is one of {', '.join(CHOICES[name])}"
@@ -83,11 +83,11 @@ class Quirks:
             setattr(self, name, value)
 
     def clear(self) -> None:
-        """Put all switches into their everyday position."""
-        usual = Quirks()
-        for each in dataclasses.fields(self):
-            setattr(self, each.name, getattr(usual, each.name))
+        """Set all switches to their defaults."""
+        default = Quirks()
+        for switch in dataclasses.fields(self):
+            setattr(self, switch.name, getattr(default, switch.name))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all positions by name."""
+        """Return all values by name."""
         return dataclasses.asdict(self)

@@ -1,4 +1,4 @@
-"""Runs the application on loopback, says when it is ready, and goes quickly when told to."""
+"""Runs the application with uvicorn, prints a line when it is ready, and stops at once on a signal."""
 
 from __future__ import annotations
 
@@ -9,53 +9,55 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 KEEP_ALIVE_SECONDS = 600
 
 
 class Connections:
-    """The open connections by the client's address, so that one can be cut."""
+    """The open connections by client address, so that a fault can reset one."""
 
     def __init__(self) -> None:
         self._transports: dict[tuple[str, int], Any] = {}
 
-    def opened(self, transport: Any) -> None:
-        """Remember a connection."""
-        # Header and body go out as two writes, which without this wait for each other.
+    def add(self, transport: Any) -> None:
+        """Add an open connection."""
+        # Header and body are two writes. Without this option the second one is delayed.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         host, port = transport.get_extra_info("peername")[:2]
         self._transports[host, port] = transport
 
-    def closed(self, transport: Any) -> None:
-        """Forget a connection."""
-        for address, known in list(self._transports.items()):
-            if known is transport:
+    def remove(self, transport: Any) -> None:
+        """Remove a closed connection."""
+        for address, open_transport in list(self._transports.items()):
+            if open_transport is transport:
                 del self._transports[address]
 
     def reset(self, client: tuple[str, int]) -> None:
-        """Cut a connection so that the client sees a reset, not an orderly end."""
+        """Close a connection with a TCP reset (RST)."""
         transport = self._transports.get((client[0], client[1]))
         if transport is None:
             return
-        # Zero linger makes the kernel send RST instead of FIN.
+        # A linger time of zero makes the kernel send RST instead of FIN.
         linger_now = b"\x01\x00\x00\x00\x00\x00\x00\x00"
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_now)
         transport.abort()
 
     def abort_all(self) -> None:
-        """Drop every connection."""
+        """Close every connection at once."""
         for transport in list(self._transports.values()):
             transport.abort()
 
 
 class _Server(uvicorn.Server):
-    """A server that says one line when ready and never waits for held answers when it ends."""
+    """A server that prints one line when it is ready, and does not wait for open calls when it stops."""
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
         self._connections = connections
 
+    @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if sockets:
@@ -63,35 +65,39 @@ class _Server(uvicorn.Server):
             sys.stdout.write(f"sandbox ready on http://{host}:{port}\n")
             sys.stdout.flush()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        # Unlike uvicorn's own the signal is not raised again: the sandbox ends with exit code 0.
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn would raise the signal again. The sandbox ends with exit code 0.
         self.should_exit = self.force_exit = True
 
+    @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._connections.abort_all()
         await super().shutdown(sockets)
 
 
 def serve(app: ASGIApp, connections: Connections, host: str, port: int) -> None:
-    """Serve until a signal comes.
+    """Serve until SIGTERM or SIGINT arrives.
 
     Args:
         app: The application.
-        connections: Learns of every connection.
+        connections: Is told of every connection.
         host: The address to listen on.
-        port: The port; 0 lets the system choose one.
+        port: The port to listen on, 0 for any free one.
 
     Raises:
-        OSError: The address cannot be had.
+        OSError: The address is not available.
     """
 
     class Protocol(H11Protocol):
+        @override
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            connections.opened(transport)
+            connections.add(transport)
 
+        @override
         def connection_lost(self, exc: Exception | None) -> None:
-            connections.closed(self.transport)
+            connections.remove(self.transport)
             super().connection_lost(exc)
 
     config = uvicorn.Config(

@@ -1,6 +1,7 @@
-"""Writes what ``--about`` says of each plugin wherever it is repeated: meltano.yml, the Hub definitions, the docs.
+"""Copies each plugin's settings from its ``--about`` output to meltano.yml, the Hub definitions and the docs.
 
-``python -m scripts.repeat_settings`` writes, ``--check`` only says what is out of date (exit code 1).
+``python -m scripts.repeat_settings`` writes the files. With ``--check`` it only names those that are out of date,
+and ends with exit code 1 if there are any.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from ruamel.yaml.scalarstring import SingleQuotedScalarString
 ROOT = Path(__file__).resolve().parent.parent
 PLUGINS = {"tap-carecycle": "extractors", "target-leadsquared": "loaders", "target-carecycle": "loaders"}
 
-# Meltano 4 refuses capabilities that it does not know; the Hub knows these, too.
+# Capabilities that the Hub knows and Meltano 4 rejects.
 HUB_ONLY_CAPABILITIES = {"target-schema", "validate-records"}
 
-# Meltano answers a wrong integer or choice with a traceback, and takes a mistyped boolean for false. The plugins read
-# all of them from text and say in a sentence what is wrong, so Meltano is told that they are text.
-KINDS = {"object": "object", "array": "array"}
+# For an invalid integer or option Meltano prints a traceback, and it reads an invalid boolean as false. The plugins
+# accept all of them as text and report an invalid one in a sentence, so for Meltano their kind is string.
+MELTANO_KINDS = {"object": "object", "array": "array"}
 
-# Whoever installs from the Hub gets a ledger without asking; in plain pipes there is none unless a path is set.
+# A user of the Hub gets a ledger by default. In plain pipes there is none unless a path is set.
 HUB_DEFAULTS = {"ledger_path": "${MELTANO_PROJECT_ROOT}/ledger/${MELTANO_ENVIRONMENT}/${MELTANO_LOADER_NAME}.ledger"}
 
 MARKDOWN = str.maketrans({"|": "\\|", "<": "&lt;", "*": "\\*"})
@@ -39,7 +40,7 @@ About = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as a plugin describes it."""
+    """One setting, as the plugin's ``--about`` output describes it."""
 
     name: str
     schema: Mapping[str, Any]
@@ -47,7 +48,7 @@ class Setting:
 
     @property
     def secret(self) -> bool:
-        """Whether its value must never be shown."""
+        """Whether its value is secret."""
         return bool(self.schema.get("secret"))
 
     @property
@@ -58,21 +59,21 @@ class Setting:
 
     @property
     def choices(self) -> list[str]:
-        """The values that it accepts, if they are few."""
+        """The values that it accepts; empty where it is not an enum."""
         return [str(value) for value in self.schema.get("enum", []) if value is not None]
 
     @property
     def kind(self) -> str:
-        """Its kind in Meltano's words."""
+        """Its kind, one of Meltano's."""
         if self.schema.get("format") == "date-time":
             return "date_iso8601"
-        return KINDS.get(self.types[0], "string")
+        return MELTANO_KINDS.get(self.types[0], "string")
 
     def definition(self, *, hub: bool) -> dict[str, Any]:
-        """Describe it to Meltano.
+        """Return the setting's definition for Meltano.
 
         Args:
-            hub: In the Hub's dialect, which calls a secret's kind password.
+            hub: Whether it is for the Hub, where the kind of a secret is password.
         """
         default = HUB_DEFAULTS.get(self.name) if hub else None
         default = self.schema.get("default") if default is None else default
@@ -81,33 +82,33 @@ class Setting:
             found["label"] = self.schema["title"]
         found["kind"] = "password" if hub and self.secret else self.kind
         if self.choices:
-            found["options"] = [{"label": _word(choice), "value": _word(choice)} for choice in self.choices]
-        # Lists and objects are left to the plugin: a default that Meltano repeats cannot be told from a user's wish.
+            found["options"] = [{"label": _quoted(choice), "value": _quoted(choice)} for choice in self.choices]
+        # No defaults for arrays and objects: the plugin cannot tell a default that Meltano passes from a user's value.
         if isinstance(default, str | int | float | bool):
-            found["value"] = _word(default) if isinstance(default, str) else default
+            found["value"] = _quoted(default) if isinstance(default, str) else default
         if self.secret:
             found["sensitive"] = True
         found["description"] = " ".join(str(self.schema.get("description", "")).split())
         return found
 
 
-def _word(text: str) -> str:
-    """Quote what YAML 1.1, which the Hub's tools read, would take for a boolean."""
+def _quoted(text: str) -> str:
+    """Quote text that is a boolean in YAML 1.1, which the Hub's tools read."""
     return SingleQuotedScalarString(text) if text in {"on", "off", "yes", "no"} else text
 
 
 def settings_of(about: About) -> Iterator[Setting]:
-    """Yield the settings of a plugin, in its own order."""
+    """Yield the settings of a plugin, in the plugin's order."""
     schema = about["settings"]
     for name, definition in schema["properties"].items():
         yield Setting(name, definition, required=name in schema.get("required", []))
 
 
-def ask(name: str) -> About:
-    """Run the installed plugin with ``--about``."""
+def read_about(name: str) -> About:
+    """Run the installed plugin with ``--about`` and return its output."""
     command = [str(Path(sysconfig.get_path("scripts")) / name), "--about", "--format=json"]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: About = json.loads(answer.stdout)
+    completed = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: About = json.loads(completed.stdout)
     return found
 
 
@@ -126,8 +127,8 @@ def _edit(text: str, change: Callable[[Any], Any]) -> str:
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
 
 
-def into_project(text: str, abouts: Mapping[str, About]) -> str:
-    """Return meltano.yml with every plugin's settings and capabilities."""
+def updated_project(text: str, abouts: Mapping[str, About]) -> str:
+    """Return meltano.yml with the settings and capabilities of all plugins."""
 
     def change(project: Any) -> Any:
         for name, kind in PLUGINS.items():
@@ -139,8 +140,8 @@ def into_project(text: str, abouts: Mapping[str, About]) -> str:
     return _edit(text, change)
 
 
-def into_hub_definition(text: str, about: About) -> str:
-    """Return a Hub definition with the plugin's settings and capabilities, its keys sorted as the Hub wants them."""
+def updated_hub_definition(text: str, about: About) -> str:
+    """Return a Hub definition with the plugin's settings and capabilities, its keys sorted as the Hub requires."""
 
     def change(definition: Any) -> Any:
         definition["capabilities"] = sorted(about["capabilities"])
@@ -164,20 +165,20 @@ def table(about: About) -> str:
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for setting in settings_of(about):
         default = setting.schema.get("default")
-        words = "" if default is None else f"`{_code(default)}`"
-        marks = [word for word, holds in (("required", setting.required), ("secret", setting.secret)) if holds]
+        shown_default = "" if default is None else f"`{_as_text(default)}`"
+        marks = [word for word, applies in (("required", setting.required), ("secret", setting.secret)) if applies]
         choices = " One of " + ", ".join(f"`{choice}`" for choice in setting.choices) + "." if setting.choices else ""
         meaning = " ".join(str(setting.schema.get("description", "")).split()).translate(MARKDOWN)
-        rows.append(f"| `{setting.name}` | {', '.join([*marks, words]).strip(', ')} | {meaning}{choices} |")
+        rows.append(f"| `{setting.name}` | {', '.join([*marks, shown_default]).strip(', ')} | {meaning}{choices} |")
     return "\n".join(rows)
 
 
-def _code(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def into_markdown(text: str, abouts: Mapping[str, About]) -> str:
-    """Return a page with each table between ``<!-- settings of NAME -->`` and ``<!-- end -->`` rewritten."""
+def updated_markdown(text: str, abouts: Mapping[str, About]) -> str:
+    """Return a page with a new table between each ``<!-- settings of NAME -->`` and its ``<!-- end -->``."""
     for name, about in abouts.items():
         begin, end = f"<!-- settings of {name} -->\n", "<!-- end -->"
         if begin in text:
@@ -186,38 +187,38 @@ def into_markdown(text: str, abouts: Mapping[str, About]) -> str:
     return text
 
 
-def pages(abouts: Mapping[str, About]) -> Iterator[tuple[Path, str]]:
-    """Yield every file that repeats settings, with what it should hold."""
+def updated_files(abouts: Mapping[str, About]) -> Iterator[tuple[Path, str]]:
+    """Yield every file that contains settings, with its new content."""
     path = ROOT / "meltano.yml"
-    yield path, into_project(path.read_text(encoding="utf-8"), abouts)
+    yield path, updated_project(path.read_text(encoding="utf-8"), abouts)
     for name, kind in PLUGINS.items():
         for path in sorted((ROOT / "hub" / "_data" / "meltano" / kind / name).glob("*.yml")):
-            yield path, into_hub_definition(path.read_text(encoding="utf-8"), abouts[name])
+            yield path, updated_hub_definition(path.read_text(encoding="utf-8"), abouts[name])
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
-        yield path, into_markdown(path.read_text(encoding="utf-8"), abouts)
+        yield path, updated_markdown(path.read_text(encoding="utf-8"), abouts)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write, or check, every page.
+    """Write or check all files.
 
     Args:
-        argv: Arguments; those of the process without it.
+        argv: The arguments; None for those of the process.
 
     Returns:
-        The exit code.
+        The exit code: 1 if ``--check`` found a file that is out of date, else 0.
     """
-    parser = argparse.ArgumentParser(description="Repeats each plugin's settings in meltano.yml, hub/ and the docs.")
+    parser = argparse.ArgumentParser(description="Copies each plugin's settings to meltano.yml, hub/ and the docs.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file is out of date")
-    only_check = parser.parse_args(argv).check
-    abouts = {name: ask(name) for name in PLUGINS}
-    stale = [(path, text) for path, text in pages(abouts) if path.read_text(encoding="utf-8") != text]
-    for path, text in stale:
-        print(f"{path.relative_to(ROOT)} {'is out of date' if only_check else 'written'}")
-        if not only_check:
+    check_only = parser.parse_args(argv).check
+    abouts = {name: read_about(name) for name in PLUGINS}
+    outdated = [(path, text) for path, text in updated_files(abouts) if path.read_text(encoding="utf-8") != text]
+    for path, text in outdated:
+        print(f"{path.relative_to(ROOT)} {'is out of date' if check_only else 'written'}")
+        if not check_only:
             path.write_text(text, encoding="utf-8")
-    if stale and only_check:
+    if outdated and check_only:
         print("Run: python -m scripts.repeat_settings")
-    return 1 if stale and only_check else 0
+    return 1 if outdated and check_only else 0
 
 
 if __name__ == "__main__":

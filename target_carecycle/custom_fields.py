@@ -1,7 +1,7 @@
-"""The mapping held against the CareCycle account, before the first upload: its custom fields.
+"""The account's custom fields: read before the first upload, and the mapping checked against them.
 
-The upload's other fields are the same for every account and are checked with the setting. An unknown key is refused
-with its record at best, and dropped in silence at worst.
+The upload's other fields are the same for every account and are checked with the setting. CareCycle rejects a record
+with an unknown key, or drops the key without a word.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from target_carecycle.upload_record import CUSTOM_FIELDS, PHONE, PLACES
 logger = logging.getLogger("target-carecycle")
 
 CUSTOM_FIELDS_PATH = "/v2/custom-fields"
-PAGE_SIZE, MOST_PAGES = 100, 2
+PAGE_SIZE, MAX_PAGES = 100, 2
 UNAUTHORIZED = 401
 
 
@@ -31,43 +31,43 @@ class CustomFields:
 
     Attributes:
         definitions: Those that were read, by key.
-        complete: Whether these are all; if not, a key that is none of them may exist all the same.
+        is_complete: Whether these are all; if not, other keys may exist.
     """
 
     definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    complete: bool = False
+    is_complete: bool = False
 
 
 def fetch_custom_fields(session: ApiSession) -> CustomFields:
     """Read the account's custom fields in at most two calls.
 
     Returns:
-        The fields; not `complete` where the API key may not read them, or where there are more.
+        The fields; not `is_complete` where the API key may not read them, or where there are more.
 
     Raises:
         SettingsError: CareCycle does not know the API key.
     """
     found: dict[str, Mapping[str, Any]] = {}
-    for page in range(1, MOST_PAGES + 1):
+    for page in range(1, MAX_PAGES + 1):
         params = {"page": str(page), "limit": str(PAGE_SIZE)}
         try:
-            answer = session.call("GET", CUSTOM_FIELDS_PATH, params=params)
+            response = session.call("GET", CUSTOM_FIELDS_PATH, params=params)
         except (DeniedError, CallRejectedError) as error:
             if error.status == UNAUTHORIZED:
                 raise
             logger.warning(
                 "The API key cannot read the account's custom fields (HTTP %d): customFields are not "
-                "checked. Give it the permission, or mind their spelling.",
+                "checked. Give it the permission, or check their spelling yourself.",
                 error.status,
             )
             return CustomFields()
-        items = answer.get("items") if isinstance(answer, dict) else None
-        if not isinstance(answer, dict) or not isinstance(items, list) or answer.get("currentPage", page) != page:
+        items = response.get("items") if isinstance(response, dict) else None
+        if not isinstance(response, dict) or not isinstance(items, list) or response.get("currentPage", page) != page:
             logger.warning("CareCycle's list of custom fields cannot be read: customFields are not checked.")
             return CustomFields()
         found.update((str(item["fieldKey"]), item) for item in items if isinstance(item, dict) and item.get("fieldKey"))
-        if len(items) < PAGE_SIZE and not answer.get("nextPage"):
-            return CustomFields(found, complete=True)
+        if len(items) < PAGE_SIZE and not response.get("nextPage"):
+            return CustomFields(found, is_complete=True)
     return CustomFields(found)
 
 
@@ -83,7 +83,7 @@ def mapped_keys(field_map: FieldMap) -> list[str]:
 
 
 def check_keys(field_map: FieldMap, known: CustomFields) -> None:
-    """Hold a map's custom fields against the account's.
+    """Check a map's custom fields against the account's.
 
     Args:
         field_map: A stream's map.
@@ -95,7 +95,7 @@ def check_keys(field_map: FieldMap, known: CustomFields) -> None:
     lacking = [key for key in mapped_keys(field_map) if key not in known.definitions]
     if not lacking:
         return
-    if known.complete:
+    if known.is_complete:
         wrong = [
             f"field_map.{field_map.stream}.{CUSTOM_FIELDS}.fields: CareCycle has no custom field "
             f"'{key}'{nearest(key, known.definitions)}"

@@ -1,8 +1,8 @@
-"""Reads CareCycle's answer to an upload into one outcome a lead (pure).
+"""Reads CareCycle's response to an upload into one outcome a lead (pure).
 
 ``{succeeded, failed, errors: [{id, externalId, error}], results?}``: an error names its record by `externalId` alone,
 so one is always sent, and a record counts as accepted only where the numbers add up or `results` holds it.
-`api/carecycle.md` 2.4 and 2.5.
+See docs/api/carecycle.md, 2.4 and 2.5.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.reject_codes import RejectCode
 
-NOT_PROVEN = "CareCycle's answer does not say what became of this record"
+NOT_PROVEN = "CareCycle's response does not say what became of this record"
 
 CODE_BY_TEXT = (
     (re.compile(r"required|missing", re.IGNORECASE), RejectCode.REQUIRED_MISSING),
@@ -29,72 +29,72 @@ CODE_BY_TEXT = (
 )
 
 
-def read_upload(answer: Any, external_ids: Sequence[str]) -> list[Outcome]:
-    """One outcome a record from the answer to an upload.
+def read_upload(response: Any, external_ids: Sequence[str]) -> list[Outcome]:
+    """One outcome a record from the response to an upload.
 
     Args:
-        answer: The parsed body of a 2xx answer.
+        response: The parsed body of a 2xx response.
         external_ids: The records' `externalId`, in the order of sending, each once.
     """
-    body: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+    body: Mapping[str, Any] = response if isinstance(response, dict) else {}
     rows = body.get("errors")
     errors = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     named = Counter(row.get("externalId") for row in errors)
     texts = {row.get("externalId"): row.get("error") for row in errors}
     failed = [name for name in external_ids if named[name]]
-    # Positive proof for the rest: as many succeeded as have no error, and no error is left that names nobody here.
+    # The rest counts as accepted on proof only: as many succeeded as have no error, and each error names one of them.
     adds_up = (
         _is_count(body.get("succeeded"), len(external_ids) - len(failed))
         and _is_count(body.get("failed"), len(failed))
         and isinstance(rows, list)
         and len(errors) == len(rows) == len(failed)
     )
-    shown = _shown(body.get("results"))
+    listed = _listed(body.get("results"))
     outcomes = []
     for name in external_ids:
         if named[name]:
-            outcomes.append(refusal(texts[name]))
-        elif adds_up or shown[name] == 1:
+            outcomes.append(_rejection(texts[name]))
+        elif adds_up or listed[name] == 1:
             outcomes.append(Outcome(Status.ACCEPTED))
         else:
             outcomes.append(rejected(RejectCode.NO_RESPONSE, NOT_PROVEN))
     return outcomes
 
 
-def refusal(text: Any) -> Outcome:
-    """The outcome of a record that CareCycle refuses with a text."""
+def _rejection(text: Any) -> Outcome:
+    """The outcome of a record that CareCycle rejects with a text."""
     text = text if isinstance(text, str) else ""
     code = next((code for pattern, code in CODE_BY_TEXT if pattern.search(text)), RejectCode.API_REJECTED)
     return rejected(code, text)
 
 
-def refusal_alone(body: Any) -> Outcome:
-    """The outcome of a record that was refused with its whole call while it stood alone."""
+def read_rejection(body: Any) -> Outcome:
+    """The outcome of a record whose call was rejected while it stood alone."""
     errors = body.get("errors") if isinstance(body, dict) else None
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     path = first.get("path")
     field = ".".join(str(part) for part in path[2:]) if isinstance(path, list) else ""
     text = first.get("message") or (body.get("message") if isinstance(body, dict) else "") or ""
-    outcome = refusal(f"{field} {text}".strip())
+    outcome = _rejection(f"{field} {text}".strip())
     if outcome.code is RejectCode.API_REJECTED and first:
         return rejected(RejectCode.INVALID_VALUE, outcome.reason)
     return outcome
 
 
-def blamed_records(body: Any) -> list[int]:
-    """Places (from 0) that a VALIDATION_ERROR names: `failedRecords[].index`, else `errors[].path[1]`."""
+def named_records(body: Any) -> list[int]:
+    """Positions (from 0) that a VALIDATION_ERROR names: `failedRecords[].index`, else `errors[].path[1]`."""
     if not isinstance(body, dict):
         return []
     failed = body.get("failedRecords")
-    places = [row.get("index") for row in failed if isinstance(row, dict)] if isinstance(failed, list) else []
-    if not places:
+    positions = [row.get("index") for row in failed if isinstance(row, dict)] if isinstance(failed, list) else []
+    if not positions:
         errors = body.get("errors")
         paths = [row.get("path") for row in errors if isinstance(row, dict)] if isinstance(errors, list) else []
-        places = [path[1] for path in paths if isinstance(path, list) and len(path) > 1 and path[0] == "records"]
-    return sorted({int(str(place)) for place in places if str(place).isdecimal()})
+        positions = [path[1] for path in paths if isinstance(path, list) and len(path) > 1 and path[0] == "records"]
+    return sorted({int(str(position)) for position in positions if str(position).isdecimal()})
 
 
-def _shown(results: Any) -> Counter[Any]:
+def _listed(results: Any) -> Counter[Any]:
     rows = results if isinstance(results, list) else []
     return Counter(row.get("externalId") for row in rows if isinstance(row, dict))
 

@@ -1,17 +1,16 @@
-"""From mapped fields to a record of ``POST /v2/leads/upload``. Pure; the contract is ``schemas/lead.json``."""
+"""From mapped fields to a record of ``POST /v2/leads/upload`` (pure); the call's contract is ``schemas/lead.json``."""
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from lead_connectors.field_map.api_fields import ApiField, ApiFields
 from lead_connectors.field_map.rules import Problem
 from lead_connectors.reject_codes import RejectCode
 
@@ -19,14 +18,9 @@ CUSTOM_FIELDS = "customFields"
 PHONE = "phoneNumber"
 EXTERNAL_ID = "externalId"
 PLACES = ("postalCode", "timezone")
-"""One of the two must be there: the law on calling hours (TCPA) needs the lead's time zone."""
+"""One of the two is required: the law on calling hours (TCPA) needs the lead's time zone."""
 
-_DATE = "%m-%d-%Y"
-_CUSTOM_TYPES = {"number": "number", "boolean": "boolean", "date": "date", "select": "choice"}
-_CUSTOM_DEFAULTS = {"date": {"output": "%Y-%m-%d"}, "datetime": {"output": "%Y-%m-%dT%H:%M:%SZ"}}
-"""The month comes first in dateOfBirth alone; everywhere else the API writes dates in ISO form."""
 _CODES = {
-    "required": RejectCode.REQUIRED_MISSING,
     "maxLength": RejectCode.TOO_LONG,
     "maxItems": RejectCode.TOO_LONG,
     "additionalProperties": RejectCode.UNKNOWN_FIELD,
@@ -45,88 +39,77 @@ _REASONS = {
 
 
 @functools.lru_cache(maxsize=1)
-def _schema() -> dict[str, Any]:
+def upload_schema() -> dict[str, Any]:
+    """The JSON Schema of one record of the upload."""
     text = files("target_carecycle").joinpath("schemas/lead.json").read_text(encoding="utf-8")
     return cast("dict[str, Any]", json.loads(text))
 
 
 @functools.lru_cache(maxsize=1)
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(_schema())
+def _validators() -> dict[str, Draft202012Validator]:
+    return {name: Draft202012Validator(rules) for name, rules in upload_schema()["properties"].items()}
 
 
-def lead_fields(default_country: str = "US", custom_fields: Mapping[str, Mapping[str, Any]] | None = None) -> ApiFields:
-    """Return the closed set of fields of the upload call.
-
-    Args:
-        default_country: Region of phones without a country code; the API takes numbers of country code 1 only.
-        custom_fields: The account's definitions (``GET /v2/custom-fields``) by key, where they are known.
-
-    Returns:
-        The fields in the order of ``schemas/lead.json``.
-    """
-    declared = _schema()["properties"]
-    return ApiFields(
-        {name: _field(name, rules, custom_fields or {}) for name, rules in declared.items()},
-        closed=True,
-        opt_outs=tuple(name for name, rules in declared.items() if rules.get("x-opt-out")),
-        defaults={"phone": {"region": default_country}, "date": {"output": _DATE}, "datetime": {"output": _DATE}},
-    )
-
-
-def _custom_field(key: str, definition: Mapping[str, Any]) -> ApiField:
-    convert = _CUSTOM_TYPES.get(str(definition.get("fieldType")), "auto")
-    choices = [str(choice) for choice in definition.get("options") or []]
-    if convert == "choice" and not choices:
-        convert = "auto"
-    listed = choices if convert == "choice" else []
-    options = {"choices": choices, "other": "keep"} if listed else {}
-    return ApiField(key, convert=convert, options=options, listed=frozenset(listed))
-
-
-def _field(name: str, rules: Mapping[str, Any], custom_fields: Mapping[str, Mapping[str, Any]]) -> ApiField:
-    convert: Any = rules.get("x-convert", "text")
-    options: Mapping[str, Any] = {}
-    if isinstance(convert, Mapping):
-        convert, options = next(iter(convert.items()))
-    if convert == "choice":
-        options = {**options, "choices": [choice for choice in rules["enum"] if choice is not None]}
-    group = rules["type"] == "array"
-    identifies = bool(rules.get("x-identifies"))
-    return ApiField(
-        name,
-        convert=convert,
-        options=options,
-        max_length=rules.get("maxLength"),
-        cut=rules.get("x-cut", not identifies),
-        clear="null" in rules["type"] and not identifies,
-        by_name=not group,
-        group=group,
-        group_limit=rules.get("maxItems"),
-        parts={key: _custom_field(key, definition) for key, definition in custom_fields.items()} if group else {},
-        part_defaults=_CUSTOM_DEFAULTS if group else {},
-    )
-
-
-def build_lead(fields: Mapping[str, Any], external_id: str | None = None) -> dict[str, Any]:
+def build_record(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Build a record of the upload.
 
     Args:
-        fields: `Mapped.fields`.
-        external_id: The record's key as text, where the map fills no `externalId`: errors in the API's answer name
-            nothing else.
+        fields: API field to value.
 
     Returns:
         The record, its fields in the order of ``schemas/lead.json``; None stands for null, which empties a field.
     """
-    lead = {name: fields[name] for name in _schema()["properties"] if name in fields and name != CUSTOM_FIELDS}
-    if external_id is not None and EXTERNAL_ID not in lead:
-        lead[EXTERNAL_ID] = external_id
-    if CUSTOM_FIELDS in fields:
-        lead[CUSTOM_FIELDS] = [
-            {"fieldKey": key, "value": _custom_text(value)} for key, value in fields[CUSTOM_FIELDS].items()
-        ]
-    return lead
+    return {name: _written(name, fields[name]) for name in upload_schema()["properties"] if name in fields}
+
+
+def check_fields(fields: Mapping[str, Any]) -> list[Problem]:
+    """Hold fields against the call's contract.
+
+    Args:
+        fields: API field to value.
+
+    Returns:
+        What is wrong, one entry a field, without values; empty where `build_record` makes a record that can be sent.
+    """
+    validators = _validators()
+    problems = {
+        name: Problem(name, RejectCode.UNKNOWN_FIELD, "is no field of the call")
+        for name in sorted(fields.keys() - validators.keys())
+    }
+    for name in upload_schema()["required"]:
+        if name not in fields:
+            problems[name] = Problem(name, RejectCode.REQUIRED_MISSING, "is required")
+    if not any(isinstance(fields.get(name), str) for name in PLACES):
+        problems[PLACES[0]] = Problem(PLACES[0], RejectCode.REQUIRED_MISSING, f"or {PLACES[1]} is required")
+    for name in sorted(fields.keys() - problems.keys()):
+        errors = validators[name].iter_errors(_written(name, fields[name]))
+        error = min(errors, key=lambda error: [str(part) for part in error.absolute_path], default=None)
+        if error is not None:
+            problems[name] = _problem(name, error)
+    return list(problems.values())
+
+
+def opt_out_fields(fields: Mapping[str, Any], opt_outs: Iterable[str]) -> dict[str, Any] | None:
+    """Choose the fewest fields that raise a lead's opt-outs, for a lead that is rejected otherwise.
+
+    Args:
+        fields: API field to value, whatever is wrong with them.
+        opt_outs: The opt-out fields that are true.
+
+    Returns:
+        Phone, postal code or time zone, external id and the opt-outs; None where the call would not take them.
+    """
+    flags = dict.fromkeys(sorted(opt_outs), True)
+    wrong = {problem.field for problem in check_fields(fields)}
+    kept = (PHONE, *PLACES, EXTERNAL_ID)
+    fewest = {name: fields[name] for name in kept if fields.get(name) is not None and name not in wrong} | flags
+    return None if not flags or check_fields(fewest) else fewest
+
+
+def _written(name: str, value: Any) -> Any:
+    if name != CUSTOM_FIELDS or not isinstance(value, Mapping):
+        return value
+    return [{"fieldKey": key, "value": _custom_text(part)} for key, part in value.items()]
 
 
 def _custom_text(value: Any) -> str:
@@ -137,57 +120,9 @@ def _custom_text(value: Any) -> str:
     return str(value)
 
 
-def check_lead(lead: Mapping[str, Any]) -> list[Problem]:
-    """Hold a record against the call's contract.
-
-    Args:
-        lead: What `build_lead` returned.
-
-    Returns:
-        What is wrong, one entry a field, without values; empty where the record can be sent.
-    """
-    found: dict[str, Problem] = {}
-    for error in sorted(_validator().iter_errors(lead), key=lambda error: [str(part) for part in error.absolute_path]):
-        for problem in _problems(error, lead):
-            found.setdefault(problem.field, problem)
-    return list(found.values())
-
-
-def _problems(error: ValidationError, lead: Mapping[str, Any]) -> list[Problem]:
+def _problem(name: str, error: ValidationError) -> Problem:
     rule = str(error.validator)
-    if rule == "anyOf":
-        return [Problem(PLACES[0], RejectCode.REQUIRED_MISSING, "or timezone is required")]
-    path = [str(part) for part in error.absolute_path]
-    if rule == "required" and not path:
-        return [
-            Problem(name, RejectCode.REQUIRED_MISSING, "is required")
-            for name in _schema()["required"]
-            if name not in lead
-        ]
-    if rule == "additionalProperties" and not path:
-        unknown = sorted(set(lead) - set(_schema()["properties"]))
-        return [Problem(name, RejectCode.UNKNOWN_FIELD, "is no field of the call") for name in unknown]
-    name = path[0] if path else "the lead"
     reason = _REASONS.get(rule, f"breaks the rule {rule}")
     if rule in {"maxLength", "maxItems"}:
         reason += f" (at most {error.validator_value})"
-    return [Problem(name, _CODES.get(rule, RejectCode.INVALID_VALUE), reason)]
-
-
-def opt_out_lead(lead: Mapping[str, Any], flags: Collection[str]) -> dict[str, Any] | None:
-    """Build the smallest record that raises a lead's opt-outs, for a lead that is refused otherwise.
-
-    Args:
-        lead: What `build_lead` returned, whatever else is wrong with it.
-        flags: The opt-out fields that are true.
-
-    Returns:
-        Phone, postal code or time zone, external id and the flags; None where the call would not take it.
-    """
-    if not flags:
-        return None
-    wrong = {problem.field for problem in check_lead(lead)}
-    kept = (PHONE, *PLACES, EXTERNAL_ID)
-    smallest = {name: lead[name] for name in kept if lead.get(name) is not None and name not in wrong}
-    smallest.update(dict.fromkeys(sorted(flags), True))
-    return None if check_lead(smallest) else smallest
+    return Problem(name, _CODES.get(rule, RejectCode.INVALID_VALUE), reason)

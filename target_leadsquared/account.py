@@ -1,4 +1,4 @@
-"""What LeadSquared tells about the account: whose keys these are, on which host, and its lead fields."""
+"""What LeadSquared says about the account: whose keys these are, on which host, and its lead fields."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ def fetch_metadata(session: ApiSession) -> list[dict[str, Any]]:
     """Read the account's lead fields, one call.
 
     Raises:
-        SettingsError: The keys do not open this host, or may not read the fields.
-        UnexpectedResponseError: The answer is no list of fields.
+        SettingsError: The keys do not belong to this host, or may not read the fields.
+        UnexpectedResponseError: The response is no list of fields.
     """
     try:
-        answer = session.call("GET", METADATA)
+        response = session.call("GET", METADATA)
     except DeniedError as error:
         if error.status == FORBIDDEN:
             msg = (
                 "The keys' user may not read the account's lead fields (LeadsMetaData.Get): use an administrator's "
-                "keys, or set preflight: off to write without holding the mapping against them."
+                "keys, or set preflight: off to write without checking the mapping."
             )
             raise SettingsError(msg) from error
         raise explained(error, session) from error
     fields = (
-        [row for row in answer if isinstance(row, dict) and row.get("SchemaName")] if isinstance(answer, list) else []
+        [row for row in response if isinstance(row, dict) and row.get("SchemaName")]
+        if isinstance(response, list)
+        else []
     )
     if not fields:
         msg = "LeadSquared's list of lead fields (LeadsMetaData.Get) is empty. Try again, or set preflight: off."
@@ -47,26 +49,26 @@ def ask_whose_keys(session: ApiSession) -> str | None:
     """Check the keys with a harmless call.
 
     Returns:
-        The name of the account's organisation, where LeadSquared tells it.
+        The name of the account's organisation, where LeadSquared names it.
 
     Raises:
         SettingsError: The keys are not known, or belong to another host, which the sentence names.
     """
     try:
-        answer = session.call("GET", USER_BY_KEY)
+        response = session.call("GET", USER_BY_KEY)
     except DeniedError as error:
         raise explained(error, session) from error
     used = urlsplit(session.base_url).netloc.lower()
     # any of the vendor's hosts answers this call, the wrong one too
-    right = _hosts(answer) - {used}
-    if HOST.fullmatch(used) and right and used not in _hosts(answer):
+    right = _hosts(response) - {used}
+    if HOST.fullmatch(used) and right and used not in _hosts(response):
         raise _other_host(min(right))
-    name = answer.get("OrgDisplayName") if isinstance(answer, dict) else None
+    name = response.get("OrgDisplayName") if isinstance(response, dict) else None
     return name if isinstance(name, str) and name else None
 
 
 def explained(error: DeniedError, session: ApiSession) -> SettingsError:
-    """A refusal with the account's right host, where LeadSquared tells it in the refusal or to `USER_BY_KEY`."""
+    """The error with the account's right host, where LeadSquared names it in the response or to `USER_BY_KEY`."""
     if error.status != UNAUTHORIZED:
         return error
     hosts = _hosts(error.body)
@@ -77,8 +79,8 @@ def explained(error: DeniedError, session: ApiSession) -> SettingsError:
     return _other_host(min(hosts)) if hosts else error
 
 
-def _hosts(answer: Any) -> set[str]:
-    return {host.lower() for host in HOST.findall(str(answer))}
+def _hosts(response: Any) -> set[str]:
+    return {host.lower() for host in HOST.findall(str(response))}
 
 
 def _other_host(host: str) -> SettingsError:

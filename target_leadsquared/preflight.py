@@ -1,7 +1,7 @@
-"""The mapping held against the account's own lead fields, before the first write. Pure; `account.py` makes the calls.
+"""The mapping checked against the account's own lead fields, before the first write (pure).
 
-One unknown attribute makes LeadSquared refuse a whole lead (`api/leadsquared.md` 7), so what the account does not have
-is left out here, or stops the run.
+One unknown attribute makes LeadSquared reject a whole lead (docs/api/leadsquared.md, 7). So what the account does not
+have is left out here, or stops the run.
 """
 
 from __future__ import annotations
@@ -12,16 +12,8 @@ from typing import Any
 
 from lead_connectors.field_map.rules import FieldMap, Rule
 from lead_connectors.field_map.schema_paths import MISSING, nearest
-from target_leadsquared.attributes import (
-    AUTO,
-    DEFAULT_IDENTIFIERS,
-    NONE,
-    PROSPECT_ID,
-    identifiers,
-    is_set,
-    parts_of_set,
-    shipped_names,
-)
+from target_leadsquared.attributes import AUTO, DEFAULT_IDENTIFIERS, NONE, PROSPECT_ID
+from target_leadsquared.lead_fields import identifiers, is_set, parts_of_set, shipped_names
 
 LEAD_TYPE = "LeadType"
 
@@ -37,12 +29,12 @@ _NEVER_FITS: Mapping[str, frozenset[str]] = {
     "website": _NUMBERS | _PLACES | _MOMENTS | {"boolean", "phone"},
     "boolean": _PLACES | _MOMENTS | {"email", "phone"},
 }
-"""By the account's DataType, the converters of which no result is ever such a value."""
+"""By the account's DataType, the converters whose results never are such a value."""
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """The settings that the account is held against.
+class PreflightSettings:
+    """The settings that are checked against the account.
 
     Attributes:
         search_by: The setting.
@@ -57,33 +49,35 @@ class Wishes:
 
 @dataclass
 class Findings:
-    """What a mapping and an account make of each other, in sentences without values.
+    """What is wrong between a mapping and an account, in sentences without values.
 
     Attributes:
-        stops: Nobody should be written with this, whatever the mode.
+        errors: They stop the run in every mode.
         problems: They stop a run in `strict`, and are warnings in `warn`.
-        warnings: To be known, and no reason to stop.
-        notes: What follows without anybody's fault.
+        warnings: No reason to stop.
+        notes: Nobody has to do anything.
         left_out: Fields that are not sent; those inside a custom field set with a dot.
     """
 
-    stops: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
 
 
-def hold_against_account(field_map: FieldMap, metadata: Sequence[Mapping[str, Any]], wishes: Wishes) -> Findings:
-    """Hold a stream's map and the settings against an account.
+def check_against_account(
+    field_map: FieldMap, metadata: Sequence[Mapping[str, Any]], settings: PreflightSettings
+) -> Findings:
+    """Check a stream's map and the settings against an account.
 
     Args:
         field_map: The stream's map.
         metadata: The rows of ``LeadsMetaData.Get``; empty with `preflight: off`, where nothing is known.
-        wishes: The settings.
+        settings: The settings.
 
     Returns:
-        What is to be said and left out.
+        What is wrong, and which fields are left out.
     """
     found = Findings()
     if LEAD_TYPE in field_map.fields:
@@ -100,13 +94,13 @@ def hold_against_account(field_map: FieldMap, metadata: Sequence[Mapping[str, An
             )
         return found
     rows = {str(row["SchemaName"]): row for row in metadata}
-    _search_field(wishes.search_by, rows, found)
-    _opt_outs(wishes.opt_out_fields, rows, found)
+    _search_field(settings.search_by, rows, found)
+    _opt_outs(settings.opt_out_fields, rows, found)
     _lacking(field_map, rows, found)
     for rule in field_map.rules:
         if rule.field in rows:
-            _fit(field_map, rule, rows[rule.field], wishes, found)
-    _identity(field_map, rows, wishes.search_by, found)
+            _fit(field_map, rule, rows[rule.field], settings, found)
+    _identity(field_map, rows, settings.search_by, found)
     _mandatory(field_map, rows, found)
     return found
 
@@ -115,7 +109,7 @@ def _search_field(search_by: str, rows: Mapping[str, Mapping[str, Any]], found: 
     if search_by in {AUTO, NONE, "ProspectId", PROSPECT_ID}:
         return
     if search_by not in rows:
-        found.stops.append(f"search_by: LeadSquared has no lead field {search_by}{nearest(search_by, rows)}")
+        found.errors.append(f"search_by: LeadSquared has no lead field {search_by}{nearest(search_by, rows)}")
     elif search_by not in identifiers(rows.values()):
         found.problems.append(
             f"search_by: {search_by} does not identify a lead in this account, so that people may be merged; "
@@ -125,7 +119,7 @@ def _search_field(search_by: str, rows: Mapping[str, Mapping[str, Any]], found: 
 
 def _opt_outs(names: Iterable[str], rows: Mapping[str, Any], found: Findings) -> None:
     for name in sorted(set(names) - rows.keys() - shipped_names()):
-        found.stops.append(f"opt_out_fields: LeadSquared has no lead field {name}{nearest(name, rows)}")
+        found.errors.append(f"opt_out_fields: LeadSquared has no lead field {name}{nearest(name, rows)}")
 
 
 def _lacking(field_map: FieldMap, rows: Mapping[str, Any], found: Findings) -> None:
@@ -141,8 +135,8 @@ def _lacking(field_map: FieldMap, rows: Mapping[str, Any], found: Findings) -> N
         else:
             sentence = f"{where}: LeadSquared has no lead field {name}{nearest(name, rows)}"
         if name in field_map.opt_outs:
-            found.stops.append(
-                f"{sentence}. It raises an opt-out, so it cannot just be left out: mend it, or take the "
+            found.errors.append(
+                f"{sentence}. It raises an opt-out, so it cannot just be left out: correct it, or leave the "
                 "field out with false"
             )
         else:
@@ -153,7 +147,7 @@ def _lacking(field_map: FieldMap, rows: Mapping[str, Any], found: Findings) -> N
     found.left_out |= set(lacking)
 
 
-def _fit(field_map: FieldMap, rule: Rule, row: Mapping[str, Any], wishes: Wishes, found: Findings) -> None:
+def _fit(field_map: FieldMap, rule: Rule, row: Mapping[str, Any], settings: PreflightSettings, found: Findings) -> None:
     where = f"field_map.{field_map.stream}.{rule.field}"
     kind = str(row.get("DataType") or "").casefold()
     if rule.group:
@@ -164,19 +158,19 @@ def _fit(field_map: FieldMap, rule: Rule, row: Mapping[str, Any], wishes: Wishes
             f"{where}: the account's {rule.field} is of type {row['DataType']}, which the converter "
             f"{rule.converter.name} never makes"
         )
-    if rule.opt_out and kind == "select" and not _offers(row, wishes.boolean_values[0]):
-        found.stops.append(
-            f"{where}: the account's {rule.field} offers no '{wishes.boolean_values[0]}' (boolean_values), so that it "
-            "could not be raised"
+    if rule.opt_out and kind == "select" and not _offers(row, settings.boolean_values[0]):
+        found.errors.append(
+            f"{where}: the account's {rule.field} offers no '{settings.boolean_values[0]}' (boolean_values), so that "
+            "it could not be raised"
         )
     if rule.listed and any(_unlisted(rule, value) for value in (rule.literal, rule.default)):
         found.problems.append(f"{where}: its fixed value is none that the account offers for {rule.field}")
     if str(row.get("LockAfterCreate")) == "1":
-        found.warnings.append(f"{rule.field} is locked after a lead's creation: updates of it may be refused")
+        found.warnings.append(f"{rule.field} is locked after a lead's creation: updates of it may be rejected")
 
 
 def _fit_parts(where: str, rule: Rule, row: Mapping[str, Any], found: Findings) -> None:
-    """Hold a custom field set's inner names against the account, where its answer lists them."""
+    """Check a custom field set's inner names against the account, where its response lists them."""
     known = {str(part["SchemaName"]) for part in parts_of_set(row)}
     for part in rule.group:
         if known and part.field not in known:
@@ -213,7 +207,7 @@ def _mandatory(field_map: FieldMap, rows: Mapping[str, Mapping[str, Any]], found
     if missing:
         found.problems.append(
             f"Stream {field_map.stream}: the account demands {_named(missing)} of new leads, and nothing fills "
-            f"{'it' if len(missing) == 1 else 'them'}: new leads may be refused"
+            f"{'it' if len(missing) == 1 else 'them'}: new leads may be rejected"
         )
 
 

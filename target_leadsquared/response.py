@@ -1,7 +1,7 @@
-"""Reads LeadSquared's answers to writes into one outcome a lead (pure).
+"""Reads LeadSquared's responses to writes into one outcome a lead (pure).
 
-A row is taken as accepted only on positive proof: its RowNumber is there once, it has a LeadId and no error, and it
-was created or updated. `api/leadsquared.md` 1.5 and 1.6; the vendor's pages show no failed row.
+A row counts as accepted only on proof: its RowNumber is there once, it has a LeadId and no error, and it was created
+or updated. See docs/api/leadsquared.md, 1.5 and 1.6; the vendor's pages show no failed row.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ CODE_BY_TEXT = (
     (re.compile(r"permission|not allowed", re.IGNORECASE), RejectCode.PERMISSION),
 )
 
-CLASHES = (
+CONFLICTING_FIELDS = (
     (re.compile(r"same e-?mail", re.IGNORECASE), "EmailAddress"),
     (re.compile(r"same mobile", re.IGNORECASE), "Mobile"),
     (re.compile(r"same phone", re.IGNORECASE), "Phone"),
 )
 
-NO_ROW = "LeadSquared's answer has no clear row for this lead"
+NO_ROW = "LeadSquared's response has no clear row for this lead"
 
 
-def read_rows(answer: Any, leads: int, identifiers: Collection[str] = ()) -> list[Outcome | None]:
-    """One outcome a lead from the answer to a bulk call.
+def read_rows(response: Any, leads: int, identifiers: Collection[str] = ()) -> list[Outcome | None]:
+    """One outcome a lead from the response to a bulk call.
 
     Args:
-        answer: The parsed body of a 2xx answer: an array of rows.
+        response: The parsed body of a 2xx response: an array of rows.
         leads: How many were sent.
-        identifiers: The account's unique fields, for telling which one clashed.
+        identifiers: The account's unique fields, to tell which one is in conflict.
 
     Returns:
-        The outcomes in the order of sending; None for a row that was refused for pace and may be sent again.
+        The outcomes in the order of sending; None for a row that was rejected for the rate limit and may be sent again.
     """
-    rows = [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
+    rows = [row for row in response if isinstance(row, dict)] if isinstance(response, list) else []
     numbers = Counter(_number(row) for row in rows)
     by_number = {_number(row): row for row in rows}
     outcomes: list[Outcome | None] = []
@@ -71,9 +71,9 @@ def read_rows(answer: Any, leads: int, identifiers: Collection[str] = ()) -> lis
     return outcomes
 
 
-def read_single(answer: Any) -> Outcome:
+def read_single(response: Any) -> Outcome:
     """The outcome of a single create-or-update: ``{Status: "Success", Message: {Id, AffectedRows}}``."""
-    message = answer.get("Message") if isinstance(answer, dict) and answer.get("Status") == "Success" else None
+    message = response.get("Message") if isinstance(response, dict) and response.get("Status") == "Success" else None
     if isinstance(message, dict):
         lead_id = message.get("Id") or message.get("RelatedID") or message.get("RelatedId")
         if isinstance(lead_id, str) and lead_id:
@@ -81,14 +81,14 @@ def read_single(answer: Any) -> Outcome:
     return rejected(RejectCode.NO_RESPONSE, NO_ROW)
 
 
-def read_refusal(body: Any, code: str, identifiers: Collection[str] = ()) -> Outcome:
-    """The outcome of a lead that was refused while it stood alone."""
+def read_rejection(body: Any, code: str, identifiers: Collection[str] = ()) -> Outcome:
+    """The outcome of a lead whose call was rejected while it stood alone."""
     text = body.get("ExceptionMessage") if isinstance(body, dict) else None
-    return _refused(code, text if isinstance(text, str) else "", identifiers)
+    return _rejection(code, text if isinstance(text, str) else "", identifiers)
 
 
-def blamed_rows(body: Any) -> list[int]:
-    """Places (from 0) that a refused bulk call names; LeadSquared is not known to name any but by ``RowNumber``."""
+def named_rows(body: Any) -> list[int]:
+    """Positions (from 0) that a rejected bulk call names by ``RowNumber``; it is not known to name others."""
     rows: Sequence[Any] = body if isinstance(body, list) else []
     return [n - 1 for row in rows if isinstance(row, dict) and _has_error(row) and (n := _number(row)) is not None]
 
@@ -98,7 +98,7 @@ def _read_row(row: Mapping[str, Any], identifiers: Collection[str]) -> Outcome |
         if row.get("ExceptionType") in LIMIT_CODES:
             return None
         text = next((row[key] for key in ERROR_KEYS[1:] if isinstance(row.get(key), str)), "")
-        return _refused(str(row.get("ExceptionType") or ""), text, identifiers)
+        return _rejection(str(row.get("ExceptionType") or ""), text, identifiers)
     lead_id = row.get("LeadId")
     if not isinstance(lead_id, str) or not lead_id.strip("0-{} "):
         return rejected(RejectCode.NO_RESPONSE, NO_ROW)
@@ -109,16 +109,16 @@ def _read_row(row: Mapping[str, Any], identifiers: Collection[str]) -> Outcome |
     return rejected(RejectCode.NO_RESPONSE, NO_ROW)
 
 
-def _refused(kind: str, text: str, identifiers: Collection[str]) -> Outcome:
+def _rejection(kind: str, text: str, identifiers: Collection[str]) -> Outcome:
     by_text = next((code for pattern, code in CODE_BY_TEXT if pattern.search(text)), None)
     code = CODE_BY_TYPE.get(kind) or by_text or RejectCode.API_REJECTED
     if code is RejectCode.INVALID_VALUE and by_text is not None:
-        code = by_text  # these types stand for much: a text over its length, one lead twice in a call
-    clashed: tuple[str, ...] = ()
+        code = by_text  # these types stand for many faults: a text over its length, one lead twice in a call
+    conflicting: tuple[str, ...] = ()
     if code is RejectCode.CONFLICT:
-        known = [name for pattern, name in CLASHES if pattern.search(text)]
-        clashed = tuple(known or [name for name in identifiers if name.lower() in text.lower()])
-    return rejected(code, f"{kind}: {text}".strip(": "), clashed=clashed)
+        known = [name for pattern, name in CONFLICTING_FIELDS if pattern.search(text)]
+        conflicting = tuple(known or [name for name in identifiers if name.lower() in text.lower()])
+    return rejected(code, f"{kind}: {text}".strip(": "), conflicting_fields=conflicting)
 
 
 def _has_error(row: Mapping[str, Any]) -> bool:

@@ -1,68 +1,78 @@
-"""`--check`: credentials, settings and mapping held against the account, and the mapping shown. No record is read.
+"""`--check`: credentials, settings and mapping checked against the account, and the mapping shown. No record is read.
 
 Everything goes to stderr: stdout is for Singer messages alone.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import click
 
+from lead_connectors.delivery.destination import Destination
+from lead_connectors.field_map.build import MapSettings
 from lead_connectors.field_map.config import parse_map, parse_setting
+from lead_connectors.field_map.rules import FieldMap
 from lead_connectors.field_map.table import render, streams_to_show
 from lead_connectors.plugin.errors import SettingsError
 
-if TYPE_CHECKING:
-    from lead_connectors.delivery.target import DeliveryTarget
 
-
-def check_target(target: DeliveryTarget) -> None:
-    """Check a target's settings against its account.
+def check_account(
+    destination: Destination,
+    *,
+    name: str,
+    config: Mapping[str, Any],
+    map_settings: MapSettings,
+    field_map: Callable[[str, dict[str, Any]], FieldMap],
+) -> None:
+    """Check a target's settings against its account, and show what was found.
 
     Args:
-        target: With the settings to check.
+        destination: The account.
+        name: The target's name and version.
+        config: Its settings.
+        map_settings: The settings that a map depends on.
+        field_map: Builds a stream's map as a run does.
 
     Raises:
-        SettingsError: What a person has to mend, of all streams at once.
+        SettingsError: What a person has to correct, of all streams at once.
     """
-    target.check_settings()
-    _show(f"{target.name} {target.plugin_version}: check; no record is read and none is sent")
-    _show(f"Address (api_url): {target.base_url}")
-    owner = target.check_credentials()
+    _show(f"{name}: check; no record is read and none is sent")
+    _show(f"Address (api_url): {destination.session.base_url}")
+    owner = destination.check_credentials()
     _show(f"Credentials: good{f', the account of {owner}' if owner else ''}")
-    limit = target.config["rate_limit"]
+    limit = config["rate_limit"]
     a_day = f", {limit['calls_per_day']} a day" if limit.get("calls_per_day") else ""
     _show(
-        f"Quota (rate_limit): {limit['calls']} calls in {limit['seconds']:g} s{a_day}; {target.writer.batch_size} "
-        f"leads a call, at most {target.config['max_in_flight']} calls under way"
+        f"Quota (rate_limit): {limit['calls']} calls in {limit['seconds']:g} s{a_day}; {destination.batch_size} "
+        f"leads a call, at most {config['max_in_flight']} calls under way"
     )
-    for line in target.account_lines():
+    for line in destination.describe_account():
         _show(line)
-    problems = _show_maps(target)
+    problems = list(_show_maps(destination, map_settings, field_map))
     if problems:
         raise SettingsError(" ".join(dict.fromkeys(problems)))
-    target.logger.info("Check passed: nothing here stops a run.")
 
 
-def _show_maps(target: DeliveryTarget) -> list[str]:
-    api, maps = target.api_fields, target.builtin_maps
-    setting = parse_setting(target.config.get("field_map"), api)
-    problems = []
+def _show_maps(
+    destination: Destination, settings: MapSettings, field_map: Callable[[str, dict[str, Any]], FieldMap]
+) -> Iterator[str]:
+    api, maps = destination.api_fields, destination.builtin_maps
+    setting = parse_setting(settings.field_map, api)
     builtin = {each.name: parse_map(f"the built-in map {each.name}", each.fields, api) for each in maps.recognised}
     for heading, stream, schema in streams_to_show(setting, builtin, maps):
         try:
-            field_map = target.field_map(stream, schema, log_unmapped=False)
+            rows = field_map(stream, schema).rows()
         except SettingsError as error:
-            problems.append(str(error))
+            yield str(error)
         else:
-            _show(f"\n{heading}\n{render(field_map.rows())}")
+            _show(f"\n{heading}\n{render(rows)}")
     _show(
-        "\nA stream of field_map is shown with the properties that its map names; whether the tap has them, and which "
-        "others are mapped by their common names, shows with its SCHEMA: try dry_run. Streams that neither field_map "
-        "nor streams names are skipped, but for CareCycle customers."
+        "\nA stream of field_map is shown with the properties that its map names. Only its SCHEMA tells whether the "
+        "tap has them, and which other properties are mapped by common names: try dry_run. Streams that neither "
+        "field_map nor streams names are skipped, unless a built-in map recognises them."
     )
-    return problems
 
 
 def _show(text: str) -> None:

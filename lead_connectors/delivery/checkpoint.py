@@ -1,6 +1,6 @@
-"""Which STATE may leave: the newest one whose every earlier record has its final outcome (pure).
+"""Which STATE may be written: the newest one whose earlier records all have their outcome (pure).
 
-The Singer rule that it rests on: a target emits a STATE only after the records before it were accepted.
+It rests on the rule of Singer that a target writes a STATE only after it has accepted the records before it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Checkpoint:
         return number
 
     def finish(self, number: int) -> None:
-        """Note that a record has its final outcome."""
+        """Note that a record has its outcome."""
         del self._unfinished[number]
 
     def state(self, value: dict[str, Any]) -> None:
-        """Note a STATE: it covers all records so far. An empty one would wipe the bookmark, so it is passed over."""
+        """Note a STATE: it covers all records so far. An empty one would erase the bookmark, so it is ignored."""
         if not value:
             return
         if self._states and self._states[-1][0] == self._next:

@@ -9,8 +9,10 @@ from typing import IO, Any
 import click
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.target_base import Target
+from typing_extensions import override
 
 from lead_connectors.delivery.input import drain_stdin
+from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.plugin.base import CarefulPlugin
 from lead_connectors.reject_codes import RejectCode
 
@@ -19,24 +21,26 @@ class CommandTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
     """A target whose command can do more than read stdin.
 
     Attributes:
-        run_id: What tells this run from others.
+        run_id: Names this run, in the report and in the reject files' names.
     """
 
     run_id: str
 
     @abc.abstractmethod
-    def deliver(self, file_input: IO[str] | None = None) -> None:
-        """Read the input to its end and deliver it."""
+    def deliver(self, file_input: IO[str] | None = None, *, replay: ReplayFiles | None = None) -> None:
+        """Read the input to its end and deliver it.
 
-    @abc.abstractmethod
-    def replayed(self, paths: list[Path], only: str | None) -> Any:
-        """Take rejects as the input."""
+        Args:
+            file_input: Singer messages; stdin without it.
+            replay: Reject files to send again instead.
+        """
 
     @abc.abstractmethod
     def check(self) -> None:
-        """Hold credentials, settings and mapping against the account."""
+        """Check credentials, settings and mapping against the account."""
 
     @classmethod
+    @override
     def invoke(  # type: ignore[override]
         cls,
         *,
@@ -67,9 +71,11 @@ class CommandTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
             target.check()
             return
         target.logger.info("%s %s, run %s", cls.name, cls.plugin_version, target.run_id)
-        target.deliver(target.replayed([Path(name) for name in files], only) if replay else file_input)
+        rejects = ReplayFiles([Path(name) for name in files], only, keep=bool(target.config.get("dry_run")))
+        target.deliver(file_input, replay=rejects if replay else None)
 
     @classmethod
+    @override
     def get_singer_command(cls) -> click.Command:
         """The SDK's command, the check and the replay of rejects."""
         command = super().get_singer_command()
@@ -78,7 +84,7 @@ class CommandTarget(CarefulPlugin, Target, metaclass=abc.ABCMeta):
             click.Option(
                 ["--check"],
                 is_flag=True,
-                help="Hold credentials, settings and mapping against the account, and send nothing; exit 0 or 2.",
+                help="Check credentials, settings and mapping against the account, and send nothing; exit 0 or 2.",
             ),
             click.Option(["--replay"], is_flag=True, help="Send recorded rejects again: name their FILES."),
             click.Option(["--only"], type=click.Choice(codes), help="With --replay: only what has this code."),

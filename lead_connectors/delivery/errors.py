@@ -1,4 +1,4 @@
-"""Why a delivery ends early, grouped by what the caller should do."""
+"""Why a delivery ends early, grouped by exit code."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lead_connectors.plugin.errors import ConnectorError
 
 
 class DeliveryError(ConnectorError):
-    """Root of this package's errors. Ends the run with exit code 1, safe to run again."""
+    """Root of the errors of this package. Ends the run with exit code 1: it is safe to run again."""
 
 
 class InputError(DeliveryError):
-    """What arrives on stdin is no Singer message that a target can take."""
+    """A line of the input is not a Singer message that a target can take."""
 
 
 class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
@@ -20,7 +20,7 @@ class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
 
 
 class PersonNeededError(DeliveryError):
-    """Too many rejects, or an opt-out that no call would take. Ends the run with exit code 3."""
+    """Too many rejects, or an opt-out that was not raised. Ends the run with exit code 3."""
 
     exit_code = 3
 
@@ -33,5 +33,5 @@ class SignalledError(DeliveryError):
     """
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"stopped by signal {signum}: what was in flight is finished, the rest is for the next run")
+        super().__init__(f"stopped by signal {signum}: calls in flight are finished, the rest is left for the next run")
         self.exit_code = 128 + signum

@@ -1,7 +1,7 @@
-"""Reads Singer messages and lets the target attend to calls that are done while the tap is silent.
+"""Reads Singer messages, and attends to finished calls while the tap is silent.
 
-The SDK's reader blocks in `readline`: a call that ends meanwhile could be neither recorded nor acknowledged. Here a
-thread reads, and one queue brings lines, finished calls and signals to the thread that keeps the books.
+The SDK's reader blocks in `readline`: a call that ends meanwhile could not be accounted for. Here a thread reads, and
+one queue brings lines, finished batches and signals to the thread that keeps the books.
 """
 
 from __future__ import annotations
@@ -17,62 +17,67 @@ from typing import IO, Any, Protocol
 
 import orjson
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
+from typing_extensions import override
 
 from lead_connectors.delivery.errors import InputError
 
 CHUNK = 1 << 16
 CHUNKS_AHEAD = 16
 DRAIN_SECONDS = 60.0
-"""After a fatal error, stdin is read to its end for so long, so that a tap that still writes is not cut off."""
+"""After a fatal error, stdin is read to its end, for so long at most, so that the tap can finish writing."""
 
 
 class Attendant(Protocol):
-    """What the reader needs of the target."""
+    """What the input needs of a run."""
 
     def attend(self, event: Any) -> None:
-        """Take note of a finished call or a signal."""
+        """Take note of a finished batch or a signal."""
 
-    def ready_for_more(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether another record may be taken now."""
 
-    def idle_deadline(self) -> float | None:
-        """Seconds until something is due though nothing arrives."""
+    def next_deadline(self) -> float | None:
+        """Seconds until something is due though nothing arrives; None where nothing is."""
 
-    def idle(self) -> None:
-        """Do what is due."""
+    def do_what_is_due(self) -> None:
+        """Do it."""
 
 
-class DeliveryReader(GenericSingerReader[bytes]):
+class SingerInput(GenericSingerReader[bytes]):
     """A Singer reader around one queue of events.
 
+    Args:
+        events: Brings lines, finished batches and signals to the thread that keeps the books.
+        attendant: Gives what attends to the events, when the first message is about to be read.
+
     Attributes:
-        events: Brings lines, finished calls and signals to the thread that keeps the books; set by the target.
-        open_books: Gives what attends to them; set by the target.
         line: The message at hand, as it came in.
-        line_number: Counted from 1.
+        line_number: Its number, counted from 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, events: queue.SimpleQueue[Any], attendant: Callable[[], Attendant]) -> None:
         super().__init__()
-        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.open_books: Callable[[], Attendant] | None = None
         self.line = b""
         self.line_number = 0
+        self._events = events
+        self._attendant = attendant
         self._permits = threading.Semaphore(CHUNKS_AHEAD)
         self._ended = threading.Event()
         self._draining = False
         self._started = False
 
     @property
+    @override
     def default_input(self) -> IO[bytes]:
         """Standard input."""
         return sys.stdin.buffer
 
+    @override
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """One message.
 
         Raises:
-            InputError: It is no JSON object. The line itself is never quoted.
+            InputError: It is not a Singer message. The line itself is never quoted.
         """
         try:
             message = orjson.loads(line)
@@ -83,27 +88,27 @@ class DeliveryReader(GenericSingerReader[bytes]):
             raise InputError(msg)
         return message
 
+    @override
     def process_lines(
         self, file_input: IO[bytes] | None, callbacks: dict[str, Callable[[dict[str, Any]], None]]
     ) -> Counter[str]:
         """Process all messages; see the base class."""
-        assert self.open_books is not None, "the target attaches itself"  # noqa: S101
         self._start(file_input)
-        attendant = self.open_books()
+        attendant = self._attendant()
         counts: Counter[str] = Counter()
         lines: deque[bytes] = deque()
         ended = False
         while lines or not ended:
-            if lines and attendant.ready_for_more():
+            if lines and attendant.is_ready():
                 self._process(lines.popleft(), callbacks, counts)
-                if not self.events.empty():
+                if not self._events.empty():
                     ended |= self._take(attendant, lines, timeout=0)
             else:
-                ended |= self._take(attendant, lines, timeout=attendant.idle_deadline())
+                ended |= self._take(attendant, lines, timeout=attendant.next_deadline())
         return counts
 
     def drain(self) -> None:
-        """Read what the tap still writes, to its end but not for ever; nothing of it is parsed or counted."""
+        """Read what the tap still writes, for `DRAIN_SECONDS` at most; nothing of it is parsed or counted."""
         self._draining = True
         if not self._started:  # the run failed before it came to its input
             self._start(None)
@@ -114,14 +119,14 @@ class DeliveryReader(GenericSingerReader[bytes]):
     def _start(self, file_input: IO[bytes] | None) -> None:
         self._started = True
         source = file_input or self.default_input
-        threading.Thread(target=self._read, args=(source, self.events), daemon=True, name="stdin").start()
+        threading.Thread(target=self._read, args=(source,), daemon=True, name="stdin").start()
 
     def _take(self, attendant: Attendant, lines: deque[bytes], timeout: float | None) -> bool:
         """Take one event. Returns whether the input has ended."""
         try:
-            event = self.events.get(timeout=timeout) if timeout != 0 else self.events.get_nowait()
+            event = self._events.get(timeout=timeout) if timeout != 0 else self._events.get_nowait()
         except queue.Empty:
-            attendant.idle()
+            attendant.do_what_is_due()
             return False
         if event is None:
             return True
@@ -148,22 +153,22 @@ class DeliveryReader(GenericSingerReader[bytes]):
         callback(message)
         counts[kind] += 1
 
-    def _read(self, source: IO[Any], events: queue.SimpleQueue[Any]) -> None:
+    def _read(self, source: IO[Any]) -> None:
         """In a thread: hand over lines in chunks, never more than a few ahead."""
         try:
             for chunk in _chunks(source):
                 if self._draining:
                     continue
                 self._permits.acquire()
-                events.put(chunk)
+                self._events.put(chunk)
         except (OSError, ValueError):
-            pass  # a closed or broken pipe is an end like any other
+            pass  # a closed or broken pipe is the end of the input
         finally:
             self._ended.set()
-            events.put(None)
+            self._events.put(None)
 
     def _lenient(self, line: bytes) -> Any:
-        """What orjson refuses and Python's own parser takes: NaN and Infinity, which some taps write."""
+        """Read what orjson rejects and Python's own parser takes: NaN and Infinity, which some taps write."""
         try:
             return json.loads(line)
         except ValueError:
@@ -186,7 +191,7 @@ def drain_stdin() -> None:
 
 
 def _chunks(source: IO[Any]) -> Iterator[list[bytes]]:
-    """Whole lines as they arrive, several at once where several are there."""
+    """Yield whole lines as they arrive, several at once where several are there."""
     raw = getattr(source, "buffer", source)
     if not hasattr(raw, "read1"):
         for line in source:

@@ -1,86 +1,81 @@
-"""A record on its way: what it was, what the API is to get, and whom it means."""
+"""A record on its way: the messages that it came in, what the API is to get, and whom it means."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import dataclasses
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lead_connectors.delivery.outcome import Outcome
-
-
-@dataclass
-class Lead:
-    """One lead to be delivered; of several versions of one record, the last.
-
-    Attributes:
-        numbers: The records (`Checkpoint.record`) that share its outcome, the last being this version; earlier ones
-            were collapsed into it.
-        stream: The stream it came on (after stream maps).
-        source_stream: The stream's name as the messages have it.
-        line: The RECORD message as it came in, for the reject file.
-        schema_line: The SCHEMA message that it came under.
-        absorbed: The RECORD messages of the earlier versions.
-        key: The record's key properties with the stream; None where the stream has none.
-        mapping: What tells the stream's mapping from others: its leads are sent again where it changes.
-        fields: API field to converted value. Not mutated once the lead is in a batch.
-        opt_outs: Opt-out fields that are true in this or a collapsed version.
-        identities: All that may mean the same lead ("email:...", "phone:...", "key:..."): order is kept by them.
-        unique: API field to the identity that only one lead can have.
-        left_out: Fields that are not sent because their value belongs to another lead (`on_conflict: leave_out`).
-        refused: The outcome, where the record was refused before any call; only its opt-outs are then sent.
-        rejected_at: Seconds since the epoch, where the record is a reject that is sent again.
-        replaced: A newer version was accepted since it was rejected: only its opt-outs are sent.
-    """
-
-    numbers: list[int]
-    stream: str
-    source_stream: str
-    line: bytes
-    schema_line: bytes
-    key: Hashable | None
-    mapping: str
-    fields: dict[str, Any] = field(repr=False)
-    opt_outs: frozenset[str]
-    identities: frozenset[str] = field(repr=False)
-    unique: dict[str, str] = field(repr=False, default_factory=dict)
-    left_out: frozenset[str] = frozenset()
-    absorbed: list[bytes] = field(repr=False, default_factory=list)
-    refused: Outcome | None = None
-    rejected_at: float | None = None
-    replaced: bool = False
-
-    def absorb(self, newer: Lead) -> None:
-        """Become the newer version of the same record; opt-outs of both hold."""
-        self.numbers += newer.numbers
-        self.absorbed.append(self.line)
-        self.line, self.schema_line = newer.line, newer.schema_line
-        self.fields, self.mapping = newer.fields, newer.mapping
-        self.opt_outs |= newer.opt_outs
-        self.identities |= newer.identities
-        self.unique = newer.unique
-        self.rejected_at = newer.rejected_at
-
-    def unique_sent(self) -> dict[str, str]:
-        """API field to unique identity, of the fields that are sent."""
-        return {name: identity for name, identity in self.unique.items() if name not in self.left_out}
-
-    def fields_sent(self) -> dict[str, Any]:
-        """The fields that are sent, the opt-outs that are true among them."""
-        kept = {name: value for name, value in self.fields.items() if name not in self.left_out}
-        return kept | dict.fromkeys(sorted(self.opt_outs), True)
+from lead_connectors.field_map.rules import Problem
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What a writer reports for one lead.
+class Source:
+    """Where a record came from.
 
     Attributes:
-        outcome: The lead's final outcome.
-        opt_outs_raised: Its opt-outs (if it has any) were taken by the API, with it or by a minimal write.
-        confirm_id: The API's id of the lead whose opt-outs are to be read back at the end of the run.
+        number: The record's number in this run (`Checkpoint.record`).
+        stream: The stream's name as the messages have it, before stream maps.
+        line: The RECORD message as it came in, for the reject file.
+        schema_line: The SCHEMA message that it came under.
     """
 
-    outcome: Outcome
-    opt_outs_raised: bool = False
-    confirm_id: str | None = None
+    number: int
+    stream: str
+    line: bytes = field(repr=False)
+    schema_line: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """One lead to be delivered; of several versions of one record, the last. It never changes: see `replaced_by`.
+
+    Attributes:
+        sources: The records that share its outcome, oldest first. The last one is this version; the earlier ones were
+            collapsed into it.
+        stream: The stream it came on, after stream maps.
+        key: The record's key properties with the stream; None where the stream has none.
+        map_version: Tells the stream's map from others: its leads are sent again where it changes.
+        fields: API field to converted value, opt-outs left out.
+        opt_outs: Opt-out fields that are true in this or a collapsed version.
+        identities: All that may mean the same lead ("email:...", "phone:...", "key:..."): order is kept by them.
+        unique: API field to the identity that only one lead can have.
+        rejected: The outcome, where the record cannot be sent as it is; only its opt-outs are then sent.
+        rejected_at: Seconds since the epoch, where the record is a reject that is sent again.
+        problems: Why the record cannot be sent as it is, for the counts of a dry run.
+        notes: Sentences about the record, without values; counted and logged once at the end.
+    """
+
+    sources: tuple[Source, ...]
+    stream: str
+    key: Hashable | None
+    map_version: str
+    fields: Mapping[str, Any] = field(repr=False)
+    opt_outs: frozenset[str] = frozenset()
+    identities: frozenset[str] = field(repr=False, default=frozenset())
+    unique: Mapping[str, str] = field(repr=False, default_factory=dict)
+    rejected: Outcome | None = None
+    rejected_at: float | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """Where this version came from."""
+        return self.sources[-1]
+
+    @property
+    def number(self) -> int:
+        """The number of the oldest record that shares its outcome: its place in the order of sending."""
+        return self.sources[0].number
+
+    def replaced_by(self, newer: Lead) -> Lead:
+        """The newer version of the same record, which also stands for this one; opt-outs of both hold."""
+        return dataclasses.replace(
+            newer,
+            sources=self.sources + newer.sources,
+            opt_outs=self.opt_outs | newer.opt_outs,
+            identities=self.identities | newer.identities,
+        )

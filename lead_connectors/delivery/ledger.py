@@ -1,7 +1,8 @@
-"""What each lead last looked like when it was accepted, and which record each identity belongs to.
+"""The ledger: what each lead looked like when it was last accepted, and which record each identity belongs to.
 
-Only keyed hashes are kept (HMAC-SHA256, the key in a file of its own): a hash without a key of a phone or Medicare
-number is found out by trying all of them. Latest per lead, so that a value that goes from A to B and back arrives.
+It holds keyed hashes only (HMAC-SHA256, the key in a file of its own): without a key, a phone or Medicare number could
+be found by hashing all of them. It keeps the latest hash of each lead, so that a value that goes from A to B and back
+to A is sent.
 """
 
 from __future__ import annotations
@@ -14,37 +15,24 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lead_connectors.delivery.lead import Lead
-from lead_connectors.delivery.private_files import PRIVATE_FILE, create_private
+from lead_connectors.delivery.plan import Known, Send
+from lead_connectors.delivery.private_files import FILE_MODE, create_private
 from lead_connectors.plugin.errors import SettingsError
 
 HASH_BYTES = 16
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is known of a record.
-
-    Attributes:
-        digest: Keyed hash of its fields when it was last accepted.
-        accepted_at: Seconds since the epoch.
-    """
-
-    digest: bytes
-    accepted_at: float
 
 
 class Ledger:
     """The ledger of one account.
 
     Args:
-        path: The SQLite file (`ledger_path`). None: identities are followed for this run only, nothing is remembered.
-        account: What tells accounts apart; part of every hash, so that another account's ledger matches nothing.
+        path: The SQLite file (`ledger_path`). None: nothing is kept after the run; identities are known during the run.
+        account: Names the account; part of every hash, so that another account's ledger matches nothing.
         read_only: Look things up, write nothing, and make no file (a dry run).
 
     Raises:
@@ -54,7 +42,7 @@ class Ledger:
     def __init__(self, path: Path | None, *, account: str, read_only: bool = False) -> None:
         if read_only and path is not None and not path.exists():
             path = None
-        self.remembers = path is not None
+        self._is_kept = path is not None
         self._account = account
         try:
             self._key = _key_beside(path) if path else secrets.token_bytes(32)
@@ -81,47 +69,36 @@ class Ledger:
             msg = f"ledger_path: {path} cannot be used ({reason}). Name a file in a folder that can be written."
             raise SettingsError(msg) from None
 
-    def digest(self, lead: Lead) -> bytes:
-        """Keyed hash of all that would be sent for a lead, independent of the order of its fields."""
-        content = json.dumps(
-            [lead.mapping, lead.fields, sorted(lead.opt_outs)], sort_keys=True, separators=(",", ":"), default=str
-        )
-        return self._hash("digest", content)
+    def look_up(self, lead: Lead, *, compare: bool = True) -> Known:
+        """What is known of a lead.
 
-    def entry(self, lead: Lead) -> Entry | None:
-        """What is known of the lead's record; None for a record without a key or one never accepted."""
-        if lead.key is None:
-            return None
-        row = self._db.execute(
-            "SELECT digest, accepted_at FROM leads WHERE record = ?", (self._record(lead.key),)
-        ).fetchone()
-        return None if row is None else Entry(*row)
+        Args:
+            lead: The lead.
+            compare: Whether to compare what would be sent with what was last accepted (not with `resend`).
+        """
+        row = None
+        if lead.key is not None:
+            select = "SELECT digest, accepted_at FROM leads WHERE record = ?"
+            row = self._db.execute(select, (self._record(lead.key),)).fetchone()
+        accepted_at = None if row is None else row[1]
+        if compare and row is not None and row[0] == self._digest(lead):
+            return Known(accepted_at, is_unchanged=True)
+        return Known(accepted_at, owned_by_others=tuple(self._owned_by_others(lead)))
 
-    def owned_by_others(self, lead: Lead) -> list[str]:
-        """API fields of the lead whose value belongs to another record."""
-        record = self._owner(lead)
-        found = []
-        for name, identity in lead.unique_sent().items():
-            row = self._db.execute(
-                "SELECT record FROM identities WHERE identity = ?", (self._hash("identity", identity),)
-            ).fetchone()
-            if row is not None and row[0] != record:
-                found.append(name)
-        return found
-
-    def accepted(self, leads: Iterable[Lead]) -> None:
+    def accept(self, plans: Iterable[Send]) -> None:
         """Note leads that the API took, in one transaction, durable against a kill."""
         now = time.time()
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            for lead in leads:
+            for plan in plans:
+                lead = plan.lead
                 record = self._owner(lead)
-                if self.remembers and lead.key is not None:
-                    self._db.execute("INSERT OR REPLACE INTO leads VALUES (?, ?, ?)", (record, self.digest(lead), now))
+                if self._is_kept and lead.key is not None:
+                    self._db.execute("INSERT OR REPLACE INTO leads VALUES (?, ?, ?)", (record, self._digest(lead), now))
                 self._db.execute("DELETE FROM identities WHERE record = ?", (record,))
                 self._db.executemany(
                     "INSERT OR REPLACE INTO identities VALUES (?, ?)",
-                    [(self._hash("identity", identity), record) for identity in lead.unique_sent().values()],
+                    [(self._hash("identity", identity), record) for identity in plan.unique.values()],
                 )
         except BaseException:
             self._db.execute("ROLLBACK")
@@ -132,8 +109,22 @@ class Ledger:
         """Close the file."""
         self._db.close()
 
+    def _digest(self, lead: Lead) -> bytes:
+        """Keyed hash of all that would be sent for a lead, independent of the order of its fields."""
+        content = [lead.map_version, lead.fields, sorted(lead.opt_outs)]
+        return self._hash("digest", json.dumps(content, sort_keys=True, separators=(",", ":"), default=str))
+
+    def _owned_by_others(self, lead: Lead) -> Iterator[str]:
+        """API fields of the lead whose value belongs to another record."""
+        record = self._owner(lead)
+        for name, identity in lead.unique.items():
+            select = "SELECT record FROM identities WHERE identity = ?"
+            row = self._db.execute(select, (self._hash("identity", identity),)).fetchone()
+            if row is not None and row[0] != record:
+                yield name
+
     def _owner(self, lead: Lead) -> bytes:
-        # A record without a key is itself only within its own identities.
+        # A record without a key is the same record only while its identities are the same.
         return self._record(lead.key if lead.key is not None else ("", *sorted(lead.unique.values())))
 
     def _record(self, key: Hashable) -> bytes:
@@ -160,7 +151,7 @@ def _key_beside(path: Path) -> bytes:
             os.link(beside, key_path)
         beside.unlink()
     if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE_FILE))
-    path.chmod(PRIVATE_FILE)
-    key_path.chmod(PRIVATE_FILE)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))
+    path.chmod(FILE_MODE)
+    key_path.chmod(FILE_MODE)
     return key_path.read_bytes()

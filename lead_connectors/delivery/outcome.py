@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from lead_connectors.reject_codes import RejectCode
 
+MAX_REASON_LENGTH = 500
+
 
 class Status(str, enum.Enum):
-    """The columns of the account: `read` is the sum of all of them."""
+    """The columns of the report: `read` is the sum of all of them."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -26,28 +28,28 @@ DELIVERED = frozenset({Status.CREATED, Status.UPDATED, Status.ACCEPTED})
 
 @dataclass(frozen=True)
 class Outcome:
-    """The final word on one record.
+    """The last word on one record.
 
     Attributes:
         status: The column that it is counted in.
         code: Why it was rejected; None otherwise.
         reason: For the reject file only, which holds the record anyway: field names, the API's own text. Never logged.
         lead_id: The API's id of the lead, where it gave one.
-        clashed: API fields whose value belongs to another lead, with `conflict`.
+        conflicting_fields: API fields whose value belongs to another lead, with the code `conflict`.
     """
 
     status: Status
     code: RejectCode | None = None
     reason: str = ""
     lead_id: str | None = None
-    clashed: tuple[str, ...] = ()
+    conflicting_fields: tuple[str, ...] = ()
 
     @property
-    def delivered(self) -> bool:
+    def is_delivered(self) -> bool:
         """Whether the API took the record."""
         return self.status in DELIVERED
 
 
-def rejected(code: RejectCode, reason: str = "", *, clashed: tuple[str, ...] = ()) -> Outcome:
-    """A final refusal."""
-    return Outcome(Status.REJECTED, code, reason[:500], clashed=clashed)
+def rejected(code: RejectCode, reason: str = "", *, conflicting_fields: tuple[str, ...] = ()) -> Outcome:
+    """The outcome of a record that will not be sent again by itself."""
+    return Outcome(Status.REJECTED, code, reason[:MAX_REASON_LENGTH], conflicting_fields=conflicting_fields)

@@ -1,4 +1,4 @@
-"""The replayable file of refused records: Singer messages as they came in, with code and reason beside the record."""
+"""Reject files: Singer messages as they came in, with code and reason beside the record, ready to be sent again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import orjson
+from typing_extensions import override
 
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome
@@ -18,14 +19,31 @@ MARKS = ("_sdc_reject_code", "_sdc_reject_reason", "_sdc_rejected_at")
 _MARKED_END = re.compile(
     rb',"_sdc_reject_code":"[a-z_]+","_sdc_reject_reason":"(?:[^"\\]|\\.)*","_sdc_rejected_at":[0-9.e+]+\}$'
 )
+MAX_NAME_LENGTH = 80
+
+
+class RejectStore(Protocol):
+    """Keeps rejected records until they are sent again."""
+
+    def add(self, lead: Lead, outcome: Outcome) -> None:
+        """Keep one."""
+
+    def forget(self, lead: Lead) -> None:
+        """Let go of one that needs no further sending."""
+
+    def sync(self) -> None:
+        """Make all that was kept durable."""
+
+    def close(self) -> None:
+        """Put everything in order at the end of the run."""
 
 
 def mark(line: bytes, outcome: Outcome, *, at: float) -> bytes:
-    """A RECORD message with its refusal beside the record, which itself stays byte for byte as it came in.
+    """Add code, reason and time of a reject to a RECORD message; the record itself stays as it came in.
 
     Args:
         line: The message, without a line end.
-        outcome: Why it was refused.
+        outcome: Why it was rejected.
         at: Seconds since the epoch.
     """
     code = outcome.code.value if outcome.code else "api_rejected"
@@ -34,33 +52,33 @@ def mark(line: bytes, outcome: Outcome, *, at: float) -> bytes:
 
 
 def unmark(line: bytes) -> bytes:
-    """The message as it came in, without the marks of an earlier refusal."""
+    """The message as it came in, without the marks of an earlier reject."""
     return _MARKED_END.sub(b"}", line.strip())
 
 
 def rejected_at(line: bytes) -> float | None:
-    """When a message that is sent again was refused, in seconds since the epoch; None for any other message."""
+    """When a message was rejected, in seconds since the epoch; None for a message that was not."""
     if (found := _MARKED_END.search(line.strip())) is None:
         return None
     return float(found[0].rsplit(b":", 1)[1][:-1])
 
 
 def reject_code(line: bytes) -> str | None:
-    """Why a message that is sent again was refused; None for any other message."""
+    """Why a message was rejected; None for a message that was not."""
     found = _MARKED_END.search(line.strip())
     return found[0].split(b'"', 4)[3].decode() if found else None
 
 
 def file_name(stream: str, run_id: str) -> str:
-    """`<stream>-<run id>.singer`, the stream's odd characters replaced."""
-    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', stream)[:80]}-{run_id}.singer"
+    """`<stream>-<run id>.singer`, with an underscore for each character that is unsafe in a file's name."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', stream)[:MAX_NAME_LENGTH]}-{run_id}.singer"
 
 
-class RejectFiles:
+class RejectFiles(RejectStore):
     """Writes one file a stream and run.
 
     Args:
-        folder: `rejects_path`; made when the first record is refused.
+        folder: `rejects_path`; made when the first record is rejected.
         run_id: Names the run in the files' names.
     """
 
@@ -71,49 +89,45 @@ class RejectFiles:
         self._schemas: dict[str, bytes] = {}
         self._unsynced: set[str] = set()
 
+    @override
     def add(self, lead: Lead, outcome: Outcome) -> None:
-        """Write one refused record; durable after the next `sync`."""
-        stream = lead.source_stream
-        file = self._files.get(stream)
+        """Write one rejected record; durable after the next `sync`."""
+        source = lead.source
+        file = self._files.get(source.stream)
         if file is None:
-            file = self._files[stream] = self._open(stream)
-        if self._schemas.get(stream) != lead.schema_line:
-            file.write(lead.schema_line.strip() + b"\n")
-            self._schemas[stream] = lead.schema_line
-        # A reject that is sent again keeps the moment of its first refusal: it tells how old this version is.
-        file.write(mark(lead.line, outcome, at=lead.rejected_at or time.time()) + b"\n")
-        self._unsynced.add(stream)
+            file = self._files[source.stream] = self._open(source.stream)
+        if self._schemas.get(source.stream) != source.schema_line:
+            file.write(source.schema_line.strip() + b"\n")
+            self._schemas[source.stream] = source.schema_line
+        # A reject that is sent again keeps the time of its first rejection: it tells how old this version is.
+        file.write(mark(source.line, outcome, at=lead.rejected_at or time.time()) + b"\n")
+        self._unsynced.add(source.stream)
 
+    @override
     def forget(self, lead: Lead) -> None:
         """Do nothing: what is accepted was never in a file of this run."""
 
+    @override
     def sync(self) -> None:
-        """Make all that was added durable. No STATE may leave before."""
+        """Make all that was added durable. No STATE may be written before."""
         for stream in self._unsynced:
             file = self._files[stream]
             file.flush()
             os.fsync(file.fileno())
         self._unsynced.clear()
 
-    @property
-    def paths(self) -> list[Path]:
-        """The files of this run."""
-        return [self._path(stream) for stream in self._files]
-
+    @override
     def close(self) -> None:
         """Make all durable and close the files."""
         self.sync()
         for file in self._files.values():
             file.close()
 
-    def _path(self, stream: str) -> Path:
-        return self._folder / file_name(stream, self._run_id)
-
     def _open(self, stream: str) -> BinaryIO:
         make_private_folder(self._folder, "rejects_path")
         ignore = self._folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        file = create_private(self._path(stream))
+        file = create_private(self._folder / file_name(stream, self._run_id))
         sync_folder(self._folder)
         return file

@@ -1,116 +1,104 @@
-"""One run's books: what was read, what is under way, what has its outcome, and which STATE may leave.
+"""One run's books: what was read, what is under way, what has its outcome, and which STATE may be written.
 
-Everything here happens in one thread. The order at the end of each batch is the promise: outcomes, then rejects on
-disk, then the ledger, then STATE.
+Everything here happens in one thread. After each batch the order is: outcomes, then rejects on disk, then the ledger,
+then STATE.
 """
 
 from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
+from lead_connectors.delivery.batch import Result, send_batch
 from lead_connectors.delivery.checkpoint import Checkpoint
-from lead_connectors.delivery.dispatcher import Batch, Dispatcher, Writer
+from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, LeavesFieldsOut
+from lead_connectors.delivery.dispatcher import Batch, Dispatcher
 from lead_connectors.delivery.errors import PersonNeededError, SignalledError
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger import Ledger
-from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.delivery.outcome import Outcome, Status
+from lead_connectors.delivery.plan import LEAVE_OUT, OVERWRITE, Call, Finish, Send, make_plan
+from lead_connectors.delivery.rejects import RejectStore
 from lead_connectors.delivery.report import Report
 from lead_connectors.http.errors import StoppedError
-from lead_connectors.reject_codes import RejectCode
 
 STATE_SECONDS = 1.0
 STATE_RECORDS = 100
 """A STATE line costs the runner about 9 ms: one a second, or one for so many records, whichever is more often."""
 
-FEW_REJECTS = 10
-
-
-class RejectStore(Protocol):
-    """Keeps refused records until they are sent again."""
-
-    def add(self, lead: Lead, outcome: Outcome) -> None:
-        """Keep one."""
-
-    def forget(self, lead: Lead) -> None:
-        """Let go of one that needs no further sending."""
-
-    def sync(self) -> None:
-        """Make all that was kept durable."""
-
-    def close(self) -> None:
-        """Put everything in order at the end of the run."""
-
-
-class LeadWriter(Writer, Protocol):
-    """What a run needs of a target's API besides `write`."""
-
-    def without(self, lead: Lead, fields: Sequence[str]) -> bool:
-        """Whether the lead can still be told from others when these fields are left out."""
-
-    def unconfirmed(self, flags: dict[str, frozenset[str]]) -> int:
-        """Read opt-outs back, by lead id. Returns of how many leads they did not stay."""
+MAX_REJECTS_ALWAYS_ALLOWED = 10
 
 
 @dataclass(frozen=True)
-class Rules:
-    """The settings that a run goes by."""
+class RunSettings:
+    """The settings that a run goes by.
 
-    on_conflict: str
-    resend: bool
-    dry_run: bool
-    max_in_flight: int
-    max_reject_percent: float | None
-    """None in a replay: rejects are what it is about."""
-    replay: bool = False
+    Attributes:
+        on_conflict: The setting; `overwrite` for an API that has none.
+        resend: The setting.
+        dry_run: The setting.
+        max_in_flight: The setting.
+        max_reject_percent: The setting; None during a replay: the limit does not apply.
+        is_replay: Whether the input is reject files: no STATE is written.
+    """
+
+    on_conflict: str = OVERWRITE
+    resend: bool = False
+    dry_run: bool = False
+    max_in_flight: int = 1
+    max_reject_percent: float | None = None
+    is_replay: bool = False
 
 
 class DeliveryRun:
     """Delivers leads and keeps the books.
 
     Args:
-        writer: Makes the calls.
+        destination: Makes the calls.
         ledger: What was accepted before.
-        rejects: Where refused records go.
-        report: The accounts.
+        rejects: Keeps rejected records.
+        report: The run's counts.
         write_state: Writes one STATE to stdout.
-        in_flight_now: How many calls are worth having under way.
-        rules: The settings.
+        settings: The settings.
+        useful_in_flight: How many calls are worth having under way now, given the maximum.
+        events: Brings finished batches and signals to the thread that keeps the books.
     """
 
     def __init__(
         self,
-        writer: LeadWriter,
+        destination: Destination,
         *,
         ledger: Ledger,
         rejects: RejectStore,
         report: Report,
         write_state: Callable[[dict[str, Any]], None],
-        in_flight_now: Callable[[int], int],
-        rules: Rules,
+        settings: RunSettings,
+        useful_in_flight: Callable[[int], int],
         events: queue.SimpleQueue[Any],
     ) -> None:
-        self._writer = writer
+        self._destination = destination
         self._ledger = ledger
         self._rejects = rejects
         self._report = report
         self._write_state = write_state
-        self._rules = rules
+        self._settings = settings
+        self._events = events
         self._checkpoint = Checkpoint()
         self._state: dict[str, Any] | None = None
         self._state_written_at = time.monotonic()
         self._records_at_state = 0
         self._to_confirm: dict[str, frozenset[str]] = {}
-        self.events = events
         self._dispatcher = Dispatcher(
-            writer,
-            self._screen,
+            self._call_for,
+            partial(send_batch, destination, leave_out=settings.on_conflict == LEAVE_OUT),
             events.put,
-            max_in_flight=rules.max_in_flight,
-            in_flight_now=in_flight_now,
+            batch_size=destination.batch_size,
+            max_in_flight=settings.max_in_flight,
+            useful_in_flight=useful_in_flight,
         )
 
     # What arrives
@@ -120,63 +108,62 @@ class DeliveryRun:
         self._report.read(stream)
         return self._checkpoint.record()
 
-    def finish_at_once(self, number: int, stream: str, outcome: Outcome) -> None:
-        """Account for a record that is no lead."""
+    def finish_record(self, number: int, stream: str, outcome: Outcome) -> None:
+        """Account for a record that needs no call."""
         self._report.count(stream, outcome)
         self._checkpoint.finish(number)
 
     def submit(self, lead: Lead) -> None:
-        """Take a lead on its way."""
-        if self._rules.dry_run:
-            if self._screen(lead):
-                self._finish(lead, lead.refused or Outcome(Status.UNSENT))
-            return
-        if lead.refused is not None and not lead.opt_outs:
-            self._finish(lead, lead.refused)
-            self._after_outcomes()
-            self._stop_above_limit()
-            return
-        self._dispatcher.add(lead)
-        self._dispatcher.start()
+        """Take a lead."""
+        self._report.count_fields(lead)
+        if self._settings.dry_run:
+            self._call_for(lead)
+        elif lead.rejected is not None and not lead.opt_outs:
+            self._finish(lead, lead.rejected)
+            self._sync_and_write_state()
+            self._stop_above_reject_limit()
+        else:
+            self._dispatcher.add(lead)
+            self._dispatcher.start()
 
     def state(self, value: dict[str, Any]) -> None:
         """Take a STATE."""
         self._checkpoint.state(value)
-        self._emit()
+        self._write_safe_state()
 
-    # The reader's attendant
+    # What the input needs
 
     def attend(self, event: Any) -> None:
         """Take note of a batch that is done, or of a signal.
 
         Raises:
             SignalledError: The event is a signal's number.
-            ConnectorError: The batch failed as a whole, or too many records are refused: the run has to end.
+            ConnectorError: The batch failed as a whole, or too many records are rejected: the run has to end.
         """
         if isinstance(event, int):
             raise SignalledError(event)
         if isinstance(event, Batch):
-            self._settle(event)
+            self._finish_batch(event)
             if event.error is not None:
                 raise event.error
-            self._stop_above_limit()
+            self._stop_above_reject_limit()
             self._dispatcher.start()
 
-    def ready_for_more(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether another record may be taken now."""
-        return not self._dispatcher.saturated
+        return not self._dispatcher.is_full
 
-    def idle_deadline(self) -> float | None:
+    def next_deadline(self) -> float | None:
         """Seconds until a waiting lead or STATE is due though nothing arrives."""
-        due = [self._dispatcher.next_deadline()] if not self._dispatcher.busy else []
+        due = [self._dispatcher.next_deadline()] if not self._dispatcher.is_busy else []
         if self._state is not None:
             due.append(max(0.05, self._state_written_at + STATE_SECONDS - time.monotonic()))
         return min((seconds for seconds in due if seconds is not None), default=None)
 
-    def idle(self) -> None:
-        """Send what has waited long enough."""
+    def do_what_is_due(self) -> None:
+        """Send what has waited long enough, and write the STATE that is safe."""
         self._dispatcher.start()
-        self._emit()
+        self._write_safe_state()
 
     # The end
 
@@ -188,13 +175,11 @@ class DeliveryRun:
             ConnectorError: See `attend`.
         """
         self._dispatcher.start(flush=True)
-        while self._dispatcher.busy or self._dispatcher.waiting:
-            self.attend(self.events.get())
+        while self._dispatcher.is_busy or self._dispatcher.waiting:
+            self.attend(self._events.get())
             self._dispatcher.start(flush=True)
-        self._after_outcomes(last=True)
-        if self._to_confirm:
-            self._report.opt_outs_open += self._writer.unconfirmed(self._to_confirm)
-            self._to_confirm = {}
+        self._sync_and_write_state(last=True)
+        self._confirm_opt_outs()
         if self._report.opt_outs_open:
             msg = (
                 f"{self._report.opt_outs_open} opt-outs could not be raised: no call would take them, or they did not "
@@ -203,16 +188,16 @@ class DeliveryRun:
             raise PersonNeededError(msg)
 
     def finish_in_flight(self, seconds: float) -> None:
-        """Wait for calls under way, start no other, and say how far everything is accounted for."""
+        """Wait for calls under way and start no other; then write the STATE that is safe."""
         end = time.monotonic() + seconds
-        while self._dispatcher.busy and (left := end - time.monotonic()) > 0:
+        while self._dispatcher.is_busy and (left := end - time.monotonic()) > 0:
             try:
-                event = self.events.get(timeout=left)
+                event = self._events.get(timeout=left)
             except queue.Empty:
                 break
             if isinstance(event, Batch):
-                self._settle(event)
-        self._after_outcomes(last=True)
+                self._finish_batch(event)
+        self._sync_and_write_state(last=True)
 
     def close(self) -> None:
         """Let go of threads and files."""
@@ -220,105 +205,97 @@ class DeliveryRun:
         self._rejects.close()
         self._ledger.close()
 
-    # Outcomes
+    # Plans and outcomes
 
-    def _screen(self, lead: Lead) -> bool:
-        """Whether a call is to be made for a lead; called when nothing of the same lead is under way."""
-        if lead.refused is None:
-            outcome = self._screened(lead)
-            if outcome is not None and outcome.code is None:
-                if outcome.status is Status.COLLAPSED and lead.opt_outs and not self._rules.dry_run:
-                    lead.replaced = True  # an older version, but its opt-outs hold
-                    return True
-                self._finish(lead, outcome)
-                return False
-            lead.refused = outcome
-        if lead.refused is not None and (self._rules.dry_run or not lead.opt_outs):
-            self._finish(lead, lead.refused)
-            return False
-        return True
-
-    def _screened(self, lead: Lead) -> Outcome | None:
-        entry = self._ledger.entry(lead)
-        if entry and lead.rejected_at is not None and entry.accepted_at > lead.rejected_at:
-            return Outcome(Status.COLLAPSED)
-        if entry and not self._rules.resend and entry.digest == self._ledger.digest(lead):
-            return Outcome(Status.UNCHANGED)
-        clashed = [] if self._rules.on_conflict == "overwrite" else self._ledger.owned_by_others(lead)
-        if not clashed:
+    def _call_for(self, lead: Lead) -> Call | None:
+        """The call to make for a lead; None where its outcome needs none. Nothing of the same lead is under way."""
+        plan = make_plan(
+            lead,
+            self._ledger.look_up(lead, compare=not self._settings.resend),
+            on_conflict=self._settings.on_conflict,
+            dry_run=self._settings.dry_run,
+            can_leave_out=self._can_send,
+        )
+        if isinstance(plan, Finish):
+            self._finish(plan.lead, plan.outcome)
             return None
-        if self._rules.on_conflict == "leave_out" and self._writer.without(lead, clashed):
-            lead.left_out |= frozenset(clashed)
-            return None
-        reason = f"{', '.join(clashed)} belongs to another record"
-        return rejected(RejectCode.CONFLICT, reason, clashed=tuple(clashed))
+        return plan
 
-    def _settle(self, batch: Batch) -> None:
+    def _can_send(self, plan: Send) -> bool:
+        return isinstance(self._destination, LeavesFieldsOut) and self._destination.can_send(plan)
+
+    def _finish_batch(self, batch: Batch) -> None:
         self._dispatcher.finish(batch)
         if batch.error is not None:
             if not isinstance(batch.error, StoppedError):
-                self._after_outcomes()
+                self._sync_and_write_state()
             return
-        delivered = []
-        for lead, receipt in zip(batch.leads, batch.receipts, strict=True):
-            if receipt.outcome.delivered:
-                delivered.append(lead)
-            if lead.opt_outs:
-                self._count_opt_out(receipt.opt_outs_raised, receipt.confirm_id, lead.opt_outs)
-            self._finish(lead, receipt.outcome)
-        if delivered:
-            self._ledger.accepted(delivered)
-        self._after_outcomes()
+        for result in batch.results:
+            if result.plan.lead.opt_outs:
+                self._count_opt_outs(result)
+            self._finish(result.plan.lead, result.outcome)
+        accepted = [result.plan for result in batch.results if result.outcome.is_delivered]
+        sent = [plan for plan in accepted if isinstance(plan, Send)]
+        self._rejects.sync()
+        if sent:
+            self._ledger.accept(sent)
+        self._write_safe_state()
 
-    def _count_opt_out(self, raised: bool, lead_id: str | None, flags: frozenset[str]) -> None:  # noqa: FBT001
-        if not raised:
+    def _count_opt_outs(self, result: Result) -> None:
+        if not result.are_opt_outs_raised:
             self._report.opt_outs_open += 1
             return
         self._report.opt_outs_raised += 1
-        if lead_id is not None:
-            self._to_confirm[lead_id] = self._to_confirm.get(lead_id, frozenset()) | flags
+        if (lead_id := result.opt_out_lead_id) is not None:
+            self._to_confirm[lead_id] = self._to_confirm.get(lead_id, frozenset()) | result.plan.lead.opt_outs
+
+    def _confirm_opt_outs(self) -> None:
+        if self._to_confirm and isinstance(self._destination, ConfirmsOptOuts):
+            self._report.opt_outs_open += self._destination.unconfirmed(self._to_confirm)
+        self._to_confirm = {}
 
     def _finish(self, lead: Lead, outcome: Outcome) -> None:
-        """Give a lead, and the versions that collapsed into it, their final outcomes."""
-        *older, newest = lead.numbers
-        for number in older:
-            self.finish_at_once(number, lead.stream, Outcome(Status.COLLAPSED))
-        if not self._rules.dry_run:
+        """Give a lead, and the versions that collapsed into it, their outcomes."""
+        *older, newest = lead.sources
+        for source in older:
+            self.finish_record(source.number, lead.stream, Outcome(Status.COLLAPSED))
+        if not self._settings.dry_run:
             if outcome.status is Status.REJECTED:
                 self._rejects.add(lead, outcome)
             else:
                 self._rejects.forget(lead)
-        self.finish_at_once(newest, lead.stream, outcome)
+        self.finish_record(newest.number, lead.stream, outcome)
 
-    def _stop_above_limit(self) -> None:
-        most = self._rules.max_reject_percent
-        count = self._report.rejected_but_conflicts
-        if most is None or count <= FEW_REJECTS or count * 100 <= most * self._report.accounted:
+    def _stop_above_reject_limit(self) -> None:
+        limit = self._settings.max_reject_percent
+        count = self._report.rejected_without_conflicts
+        accounted = self._report.accounted
+        if limit is None or count <= MAX_REJECTS_ALWAYS_ALLOWED or count * 100 <= limit * accounted:
             return
         msg = (
-            f"{count} of {self._report.accounted} records were rejected, more than max_reject_percent ({most:g}): "
-            "stopped before more are. Look at the codes in the summary and at the reject files, mend the mapping or "
-            "the data, and run again; --replay sends the rejects once more."
+            f"{count} of {accounted} records were rejected, more than max_reject_percent ({limit:g}): the run stops "
+            "here. Look at the codes in the summary and at the reject files, correct the mapping or the data, and run "
+            "again; --replay sends the rejects once more."
         )
         raise PersonNeededError(msg)
 
-    def _after_outcomes(self, *, last: bool = False) -> None:
-        self._rejects.sync()
-        self._emit(last=last)
+    # STATE
 
-    def _emit(self, *, last: bool = False) -> None:
+    def _sync_and_write_state(self, *, last: bool = False) -> None:
+        self._rejects.sync()
+        self._write_safe_state(last=last)
+
+    def _write_safe_state(self, *, last: bool = False) -> None:
         """Write the newest safe STATE, if there is one and it is time."""
-        if self._rules.dry_run or self._rules.replay:
+        if self._settings.dry_run or self._settings.is_replay:
             return
-        newest = self._checkpoint.take()
-        if newest is not None:
-            self._state = newest
+        self._state = self._checkpoint.take() or self._state
         if self._state is None:
             return
         oldest = self._checkpoint.oldest_unfinished
         safe = self._checkpoint.records if oldest is None else oldest
-        due = time.monotonic() - self._state_written_at >= STATE_SECONDS
-        if last or due or safe - self._records_at_state >= STATE_RECORDS:
+        is_due = time.monotonic() - self._state_written_at >= STATE_SECONDS
+        if last or is_due or safe - self._records_at_state >= STATE_RECORDS:
             self._rejects.sync()
             self._write_state(self._state)
             self._state = None

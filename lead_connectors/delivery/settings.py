@@ -1,4 +1,4 @@
-"""The settings that both targets share (`contract.md`, settings of both targets)."""
+"""The settings that all targets share (docs/settings.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 TEST_STREAM = "meltano_test_stream"
-"""`meltano config test` sends a record on it; nobody wants that as a lead."""
+"""`meltano config test` sends a record on this stream; it is no lead."""
 
 
 def rate_limit_type() -> th.ObjectType:
@@ -20,26 +20,39 @@ def rate_limit_type() -> th.ObjectType:
     )
 
 
+def default_country_setting() -> th.Property[Any]:
+    """The setting `default_country`."""
+    return th.Property(
+        "default_country",
+        th.StringType(min_length=2, max_length=2),
+        default="US",
+        title="Default country",
+        description="Country (two letters) of phone numbers without a country code.",
+    )
+
+
 def delivery_settings(
     *,
     vendor: str,
     api_url: str,
-    most_rows: int,
+    max_rows: int,
     rows_help: str,
     max_in_flight: int,
     rate_limit: dict[str, Any],
     opt_out_fields: tuple[str, ...],
+    recognised: str,
 ) -> list[th.Property[Any]]:
-    """The shared settings with one target's defaults.
+    """The shared settings, with one target's defaults.
 
     Args:
-        vendor: CareCycle or LeadSquared.
+        vendor: The API's name for people.
         api_url: The vendor's address.
-        most_rows: Leads that one call may hold at the most.
+        max_rows: The most leads that one call may hold.
         rows_help: What the call's limits are.
         max_in_flight: Default of the setting.
         rate_limit: Default of the setting.
         opt_out_fields: Default of the setting.
+        recognised: The streams of the target's built-in maps, for people.
     """
     return [
         th.Property("api_url", th.StringType, default=api_url, title="API address", description=_url_help(vendor)),
@@ -47,8 +60,8 @@ def delivery_settings(
             "streams",
             th.ArrayType(th.StringType),
             title="Streams to deliver",
-            description="Names or glob patterns. Without it: CareCycle customers (known by their schema) and what "
-            "field_map names. Other streams are read, counted as skipped and named once: none becomes leads unasked.",
+            description=f"Names or glob patterns. Without it: {recognised} (recognised by their schema) and what "
+            "field_map names. Other streams are read, counted as skipped and named once in the log.",
         ),
         th.Property(
             "field_map",
@@ -62,14 +75,14 @@ def delivery_settings(
             th.StringType(allowed_values=["omit", "clear"]),
             default="omit",
             title="Null values",
-            description="omit leaves the field alone, clear empties it.",
+            description="omit leaves the field as it is, clear empties it.",
         ),
         th.Property(
             "on_too_long",
             th.StringType(allowed_values=["reject", "cut"]),
             default="reject",
-            title="Too long values",
-            description="reject refuses the record, cut shortens the value and counts it.",
+            title="Values that are too long",
+            description="reject rejects the record. cut shortens the value and counts it.",
         ),
         th.Property(
             "opt_out_fields",
@@ -80,37 +93,38 @@ def delivery_settings(
         ),
         th.Property(
             "batch_size_rows",
-            th.IntegerType(minimum=1, maximum=most_rows),
-            title="Leads a call",
+            th.IntegerType(minimum=1, maximum=max_rows),
+            title="Leads per call",
             description=rows_help,
         ),
         th.Property(
             "max_in_flight",
             th.IntegerType(minimum=1, maximum=64),
             default=max_in_flight,
-            title="Calls under way",
-            description="At most so many at once, and no more than latency and quota need; order per lead is kept.",
+            title="Calls in flight",
+            description="At most so many calls at once, and no more than latency and quota need. Versions of one lead "
+            "are sent in order.",
         ),
         th.Property(
             "rate_limit",
             rate_limit_type(),
             default=rate_limit,
             title="Quota",
-            description="calls in any so many seconds, and calls_per_day; never exceeded. A refusal that names a lower "
-            "limit is believed for the rest of the run.",
+            description="At most so many calls in any so many seconds, and calls_per_day in 24 hours; never exceeded. "
+            "A response that names a lower limit sets the limit for the rest of the run.",
         ),
         th.Property(
             "request_timeout",
             th.NumberType(exclusive_minimum=0),
             default=60,
-            title="Time-out",
-            description="Seconds until an answer is given up.",
+            title="Request time-out",
+            description="Seconds to wait for a response.",
         ),
         th.Property(
             "max_retry_seconds",
             th.NumberType(minimum=0),
             default=900,
-            title="Patience",
+            title="Retry limit",
             description="Seconds for which a transient failure is retried before the run fails.",
         ),
         th.Property(
@@ -118,22 +132,23 @@ def delivery_settings(
             th.StringType,
             default="rejects",
             title="Rejects folder",
-            description="One replayable file a stream and run, for this user only.",
+            description="Folder for rejected records: one file for each stream and run, ready to be sent again. Only "
+            "this user can read it.",
         ),
         th.Property(
             "max_reject_percent",
             th.NumberType(minimum=0, maximum=100),
             default=10,
-            title="Most rejects",
-            description="Of the records accounted for so far; above it (and above 10 rejects, conflicts not counted) "
-            "the run stops with exit code 3.",
+            title="Reject limit",
+            description="Percentage of the records accounted for so far. Above it (and above 10 rejects; conflicts do "
+            "not count) the run stops with exit code 3.",
         ),
         th.Property(
             "ledger_path",
             th.StringType,
             title="Ledger",
-            description="SQLite file of keyed hashes: leads that have not changed since they were last accepted are "
-            "not sent again, and a second person with the same phone never overwrites the first.",
+            description="SQLite file that remembers, as keyed hashes, what was accepted: leads that have not changed "
+            "are not sent again, and a second person with the same phone never overwrites the first.",
         ),
         th.Property(
             "resend",
@@ -147,12 +162,12 @@ def delivery_settings(
             th.BooleanType,
             default=False,
             title="Dry run",
-            description="Everything but the writes: counts what would be sent and rejected; no STATE, no file but the "
-            "report.",
+            description="Do everything but the writes: count what would be sent and rejected. No STATE, and no file "
+            "but the report.",
         ),
-        th.Property("report_path", th.StringType, title="Report", description="File for the run's account as JSON."),
+        th.Property("report_path", th.StringType, title="Report", description="File for the run's counts as JSON."),
     ]
 
 
 def _url_help(vendor: str) -> str:
-    return f"Address of {vendor}'s API, with or without a scheme and path."
+    return f"Address of the {vendor} API, with or without scheme and path."

@@ -9,22 +9,15 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lead_connectors.delivery.batch import Result
 from lead_connectors.delivery.dispatcher import Batch, Dispatcher
-from lead_connectors.delivery.lead import Lead, Receipt
-from lead_connectors.delivery.outcome import Outcome, Status
-from tests.delivery.leads import a_lead
-
-TAKEN = Outcome(Status.ACCEPTED)
+from lead_connectors.delivery.plan import Call, Send
+from tests.delivery.leads import a_lead, numbers
 
 
-class NoCalls:
-    """A writer that the dispatcher never gets to call: batches are finished by the test, in any order."""
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-
-    def write(self, leads: Sequence[Lead]) -> list[Receipt]:
-        return [Receipt(TAKEN) for _ in leads]
+def never(_: Sequence[Call]) -> list[Result]:
+    """The dispatcher never gets to call: batches are finished by the test, in any order."""
+    raise AssertionError
 
 
 class Held(Dispatcher):
@@ -32,11 +25,12 @@ class Held(Dispatcher):
 
     def __init__(self, batch_size: int, max_in_flight: int) -> None:
         super().__init__(
-            NoCalls(batch_size),
-            lambda _: True,
+            Send,
+            never,
             queue.SimpleQueue[Batch]().put,
+            batch_size=batch_size,
             max_in_flight=max_in_flight,
-            in_flight_now=lambda most: most,
+            useful_in_flight=lambda maximum: maximum,
         )
         self.under_way: list[Batch] = []
 
@@ -61,14 +55,14 @@ def test_order_per_lead_is_kept_and_nobody_is_lost(  # noqa: C901  # one history
     finished: set[int] = set()
 
     def look(batch: Batch) -> None:
-        others = [lead for other in held.under_way if other is not batch for lead in other.leads]
+        others = [plan.lead for other in held.under_way if other is not batch for plan in other.plans]
         seen: set[str] = set()
-        for lead in batch.leads:
+        for lead in (plan.lead for plan in batch.plans):
             assert seen.isdisjoint(lead.identities), "two leads of one identity in one call"
             seen |= lead.identities
             assert all(lead.identities.isdisjoint(other.identities) for other in others), "two calls for one lead"
-            sent.extend(lead.numbers)
-            contents.append(lead.numbers[-1])
+            sent.extend(numbers(lead))
+            contents.append(lead.source.number)
         assert len(held.under_way) <= max_in_flight
 
     def start(*, flush: bool) -> None:
@@ -79,11 +73,11 @@ def test_order_per_lead_is_kept_and_nobody_is_lost(  # noqa: C901  # one history
 
     def finish_one() -> None:
         batch = held.under_way.pop(chance.randrange(len(held.under_way)))
-        finished.update(number for lead in batch.leads for number in lead.numbers)
+        finished.update(number for plan in batch.plans for number in numbers(plan.lead))
         held.finish(batch)
 
     for number, (key, phone) in enumerate(people):
-        while held.saturated:
+        while held.is_full:
             finish_one()
             start(flush=False)
         held.add(a_lead(number, key, identities={f"phone:{phone}"}))
@@ -112,7 +106,7 @@ def test_no_batch_starts_too_far_past_the_oldest_unfinished_record(
     sent: set[int] = set()
     counted = 0
     for number in range(80):
-        if held.saturated:
+        if held.is_full:
             stuck = held.under_way[0]  # the oldest call never ends; younger ones do
             if len(held.under_way) == 1:
                 break
@@ -122,8 +116,8 @@ def test_no_batch_starts_too_far_past_the_oldest_unfinished_record(
         held.add(a_lead(number, number))
         held.start()
         for batch in held.under_way:
-            sent.update(lead.numbers[0] for lead in batch.leads)
-        counted = max(counted, sum(number > held.under_way[0].leads[0].numbers[0] for number in sent) if sent else 0)
+            sent.update(plan.lead.number for plan in batch.plans)
+        counted = max(counted, sum(number > held.under_way[0].plans[0].lead.number for number in sent) if sent else 0)
     assert counted < max_in_flight * batch_size
 
 
@@ -132,8 +126,9 @@ def test_versions_of_one_record_collapse_and_their_opt_outs_add_up() -> None:
     held.add(a_lead(0, "ann", fields={"FirstName": "Ann"}, opt_outs={"DoNotCall"}))
     held.add(a_lead(1, "ann", fields={"FirstName": "Anna"}, opt_outs={"DoNotSMS"}))
     held.start(flush=True)
-    (lead,) = held.under_way[0].leads
-    assert lead.numbers == [0, 1]
+    (plan,) = held.under_way[0].plans
+    lead = plan.lead
+    assert numbers(lead) == [0, 1]
     assert lead.fields == {"FirstName": "Anna"}
     assert lead.opt_outs == {"DoNotCall", "DoNotSMS"}
 
@@ -143,7 +138,7 @@ def test_two_people_with_one_phone_are_never_merged_and_go_in_order() -> None:
     held.add(a_lead(0, "ann", identities={"phone:1"}))
     held.add(a_lead(1, "bob", identities={"phone:1"}))
     held.start(flush=True)
-    assert [lead.numbers for batch in held.under_way for lead in batch.leads] == [[0]]
+    assert [numbers(plan.lead) for batch in held.under_way for plan in batch.plans] == [[0]]
     held.finish(held.under_way.pop())
     held.start(flush=True)
-    assert [lead.numbers for batch in held.under_way for lead in batch.leads] == [[1]]
+    assert [numbers(plan.lead) for batch in held.under_way for plan in batch.plans] == [[1]]

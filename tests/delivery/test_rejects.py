@@ -1,4 +1,4 @@
-"""The reject file: messages as they came in, the refusal beside the record, and back again."""
+"""The reject file: messages as they came in, code and reason beside the record, and back again."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def test_a_marked_message_holds_the_record_byte_for_byte_and_comes_back(
 
 
 @given(record=RECORDS)
-def test_a_second_refusal_takes_the_place_of_the_first(record: dict[str, object]) -> None:
+def test_a_second_rejection_takes_the_place_of_the_first(record: dict[str, object]) -> None:
     first = mark(message(record), rejected(RejectCode.CONFLICT, 'says "no"'), at=1.0)
     second = mark(first, rejected(RejectCode.TOO_LONG, "Notes"), at=2.0)
     assert second == mark(message(record), rejected(RejectCode.TOO_LONG, "Notes"), at=2.0)
 
 
-def test_a_message_that_was_never_refused_has_no_marks() -> None:
+def test_a_message_that_was_never_rejected_has_no_marks() -> None:
     line = message({"note": ',"_sdc_reject_code":"conflict"'})
     assert (reject_code(line), rejected_at(line), unmark(line)) == (None, None, line)
 
 
-def test_odd_stream_names_make_good_file_names() -> None:
+def test_unsafe_characters_of_stream_names_are_replaced() -> None:
     assert file_name("public/odd stream:ä", "run1") == "public_odd_stream__-run1.singer"
 
 
@@ -72,9 +72,9 @@ def _kept(path: Path) -> list[int]:
     return [line["record"]["id"] for line in parsed if line["type"] == "RECORD"]
 
 
-def test_what_is_taken_leaves_the_file_and_what_is_refused_again_stays(tmp_path: Path) -> None:
+def test_what_is_accepted_leaves_the_file_and_what_is_rejected_again_stays(tmp_path: Path) -> None:
     path = _written(tmp_path, RejectCode.CONFLICT, RejectCode.CONFLICT, RejectCode.TOO_LONG)
-    first_refusals = [rejected_at(line) for line in path.read_bytes().splitlines()[1:]]
+    first_rejections = [rejected_at(line) for line in path.read_bytes().splitlines()[1:]]
     replay = ReplayFiles([path])
     records = [line for line in replay if b'"RECORD"' in line]
     assert len(records) == 3
@@ -84,7 +84,7 @@ def test_what_is_taken_leaves_the_file_and_what_is_refused_again_stays(tmp_path:
     assert _kept(path) == [1, 2]
     lines = path.read_bytes().splitlines()
     assert [reject_code(line) for line in lines] == [None, "not_found", "too_long"]
-    assert [rejected_at(line) for line in lines[1:]] == first_refusals[1:], "it is as old as it was"
+    assert [rejected_at(line) for line in lines[1:]] == first_rejections[1:], "it is as old as it was"
 
 
 def test_only_one_code_is_sent_and_the_rest_stays(tmp_path: Path) -> None:

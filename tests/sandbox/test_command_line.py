@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from sandbox.__main__ import main
-from sandbox.people import seeded
+from sandbox.carecycle.seeded_customers import seeded_customers
 from tests.sandbox.client import LEADS, LSQ_KEYS, UPSERT, lead, started
 
 COMMAND = [sys.executable, "-m", "sandbox"]
@@ -105,4 +105,4 @@ def test_the_wrong_host_is_told_the_right_one() -> None:
 
 def test_a_seed_gives_the_same_customers_in_every_process() -> None:
     with started("--customers", "40", "--seed", "7") as sandbox:
-        assert sandbox.control("GET", "customers") == seeded(7, 40)[1]
+        assert sandbox.control("GET", "customers") == seeded_customers(7, 40)[1]

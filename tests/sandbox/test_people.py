@@ -5,22 +5,22 @@ from collections import Counter
 import phonenumbers
 import pytest
 
-from sandbox.customer_store import CustomerStore
-from sandbox.moments import Clock
-from sandbox.people import seeded
-from sandbox.settings import ANCHOR
+from sandbox.carecycle.customer_store import CustomerStore
+from sandbox.carecycle.seeded_customers import seeded_customers
+from sandbox.settings import SEED_END
+from sandbox.timestamps import Clock
 
 Rows = list[dict[str, object]]
 
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    return seeded(1, 1000)[1]
+    return seeded_customers(1, 1000)[1]
 
 
 def test_a_seed_gives_the_same_people(rows: Rows) -> None:
-    assert seeded(1, 1000)[1] == rows
-    assert seeded(2, 1000)[1] != rows
+    assert seeded_customers(1, 1000)[1] == rows
+    assert seeded_customers(2, 1000)[1] != rows
 
 
 def test_as_many_real_customers_as_asked_for(rows: Rows) -> None:
@@ -47,7 +47,7 @@ def test_bulk_imports_share_one_moment(rows: Rows) -> None:
 
 
 def test_moments_lie_in_order_and_in_the_past(rows: Rows) -> None:
-    assert all(str(row["createdAt"]) <= str(row["updatedAt"]) <= ANCHOR for row in rows)
+    assert all(str(row["createdAt"]) <= str(row["updatedAt"]) <= SEED_END for row in rows)
 
 
 def test_every_nullable_field_is_null_somewhere(rows: Rows) -> None:
@@ -69,9 +69,9 @@ def test_every_array_is_filled_somewhere(rows: Rows) -> None:
 
 
 def test_a_change_of_many_bears_one_moment_later_than_all_before() -> None:
-    store = CustomerStore(1, 50, Clock(ANCHOR))
-    before = max(row["updatedAt"] for row in store.rows.values())
-    changed = store.update_people(5)
-    moments = {store.rows[each]["updatedAt"] for each in changed}
+    store = CustomerStore(1, 50, Clock(SEED_END))
+    before = max(row["updatedAt"] for row in store.by_id.values())
+    changed = store.update_customers(5)
+    moments = {store.by_id[each]["updatedAt"] for each in changed}
     assert len(moments) == 1
     assert moments.pop() > before

@@ -11,14 +11,16 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from lead_connectors.field_map.build import MapSettings, build_field_map
 from lead_connectors.field_map.builtin import load_builtin_maps
 from lead_connectors.field_map.rules import FieldMap
 from lead_connectors.reject_codes import RejectCode
-from target_carecycle.upload_record import build_lead, check_lead, lead_fields, opt_out_lead
+from target_carecycle.api_fields import upload_fields
+from target_carecycle.upload_record import build_record, check_fields, opt_out_fields, upload_schema
 
-API = lead_fields()
+API = upload_fields()
 MAPS = load_builtin_maps("target_carecycle")
 TEXT = {"type": ["string", "null"]}
 ANYTHING: dict[str, Any] = {}
@@ -69,7 +71,7 @@ def field_map(schema: dict[str, Any], stream: str = "customers", **settings: Any
 def test_a_carecycle_customer_as_a_lead() -> None:
     mapped = field_map(CUSTOMERS, "whatever_it_is_called").apply(CUSTOMER)
     assert mapped.problems == []
-    lead = build_lead(mapped.fields)
+    lead = build_record(mapped.fields)
     assert lead == {
         "phoneNumber": "+12127365000",
         "postalCode": "02134",
@@ -93,12 +95,12 @@ def test_a_carecycle_customer_as_a_lead() -> None:
         "doNotCall": True,
         "externalId": "497f6eca-6276-4993-bfeb-53cbbbba6f08",
     }
-    assert check_lead(lead) == []
+    assert check_fields(lead) == []
 
 
 def test_the_agencys_own_id_goes_before_carecycles() -> None:
     mapped = field_map(CUSTOMERS).apply({**CUSTOMER, "clientCustomerId": "A-1"})
-    assert build_lead(mapped.fields, "never this")["externalId"] == "A-1"
+    assert build_record(mapped.fields)["externalId"] == "A-1"
 
 
 def test_what_could_start_or_cost_something_is_not_mapped_unasked() -> None:
@@ -140,7 +142,7 @@ def test_common_spellings_of_any_stream() -> None:
     plan = field_map(schema, "people")
     mapped = plan.apply(record)
     assert mapped.problems == []
-    assert build_lead(mapped.fields, "7") == {
+    assert build_record(mapped.fields) == {
         "phoneNumber": "+12127365000",
         "postalCode": "02134",
         "firstName": "A",
@@ -154,7 +156,6 @@ def test_common_spellings_of_any_stream() -> None:
         "doNotSMS": True,
         "doNotEmail": True,
         "doNotMail": True,
-        "externalId": "7",
     }
     assert plan.unmapped == ("ID", "notes")
 
@@ -163,7 +164,7 @@ def test_custom_fields() -> None:
     own = {"customFields": {"fields": {"utm": "a", "vip": "flag", "gone": {"property": "b", "on_null": "clear"}}}}
     plan = field_map({"properties": {"a": TEXT, "b": TEXT, "flag": FLAG}}, "people", field_map={"people": own})
     fields = plan.apply({"a": "x", "b": None, "flag": True}).fields
-    assert build_lead(fields)["customFields"] == [
+    assert build_record(fields)["customFields"] == [
         {"fieldKey": "gone", "value": ""},
         {"fieldKey": "utm", "value": "x"},
         {"fieldKey": "vip", "value": "true"},
@@ -172,11 +173,11 @@ def test_custom_fields() -> None:
 
 def test_clear_empties_what_may_be_empty() -> None:
     record = {**CUSTOMER, "firstName": None, "callerId": None, "timezone": None}
-    lead = build_lead(field_map(CUSTOMERS, on_null="clear").apply(record).fields)
+    lead = build_record(field_map(CUSTOMERS, on_null="clear").apply(record).fields)
     assert lead["firstName"] is None
     assert lead["timezone"] is None
     assert "phoneNumber" not in lead
-    assert [problem.field for problem in check_lead(lead)] == ["phoneNumber"]
+    assert [problem.field for problem in check_fields(lead)] == ["phoneNumber"]
 
 
 GOOD = {"phoneNumber": "+12127365000", "postalCode": "02134"}
@@ -202,36 +203,36 @@ GOOD = {"phoneNumber": "+12127365000", "postalCode": "02134"}
     ],
 )
 def test_the_contract(changes: dict[str, Any], problems: list[tuple[str, str]]) -> None:
-    found = check_lead({**GOOD, **changes})
+    found = check_fields({**GOOD, **changes})
     assert [(problem.field, problem.code.value) for problem in found] == problems
     shown = " ".join(map(str, found))
     assert not any(str(value) in shown for value in changes.values() if isinstance(value, str))
 
 
 def test_nothing_at_all() -> None:
-    assert {problem.code for problem in check_lead({})} == {RejectCode.REQUIRED_MISSING}
+    assert {problem.code for problem in check_fields({})} == {RejectCode.REQUIRED_MISSING}
 
 
 def test_the_least_that_raises_an_opt_out() -> None:
     lead = {**GOOD, "externalId": "7", "firstName": "x" * 300, "doNotCall": True, "timezone": "nowhere", "gender": "?"}
-    assert opt_out_lead({**lead, "timezone": None}, ["doNotSMS", "doNotCall"]) == {
+    assert opt_out_fields({**lead, "timezone": None}, ["doNotSMS", "doNotCall"]) == {
         "phoneNumber": "+12127365000",
         "postalCode": "02134",
         "externalId": "7",
         "doNotCall": True,
         "doNotSMS": True,
     }
-    assert opt_out_lead(lead, []) is None
-    assert opt_out_lead({"postalCode": "02134"}, ["doNotCall"]) is None
-    assert opt_out_lead({"phoneNumber": "12", "postalCode": "02134"}, ["doNotCall"]) is None
-    assert opt_out_lead({"phoneNumber": "+12127365000"}, ["doNotCall"]) is None
-    assert opt_out_lead({**GOOD, "externalId": "x" * 256}, ["doNotCall"]) == {**GOOD, "doNotCall": True}
+    assert opt_out_fields(lead, []) is None
+    assert opt_out_fields({"postalCode": "02134"}, ["doNotCall"]) is None
+    assert opt_out_fields({"phoneNumber": "12", "postalCode": "02134"}, ["doNotCall"]) is None
+    assert opt_out_fields({"phoneNumber": "+12127365000"}, ["doNotCall"]) is None
+    assert opt_out_fields({**GOOD, "externalId": "x" * 256}, ["doNotCall"]) == {**GOOD, "doNotCall": True}
 
 
-def test_a_refused_record_still_makes_the_least_lead() -> None:
+def test_a_rejected_record_still_raises_its_opt_outs() -> None:
     mapped = field_map(CUSTOMERS).apply({**CUSTOMER, "dateOfBirth": "soon"})
     assert mapped.problems
-    smallest = opt_out_lead(build_lead(mapped.fields), mapped.opt_outs)
+    smallest = opt_out_fields(build_record(mapped.fields), mapped.opt_outs)
     assert smallest is not None
     assert set(smallest) == {"phoneNumber", "postalCode", "timezone", "externalId", "doNotCall"}
 
@@ -250,9 +251,23 @@ def test_whatever_is_mapped_fits_the_contract_but_for_what_is_missing(
 ) -> None:
     before = repr(copy.deepcopy(record))
     mapped = field_map(CUSTOMERS, on_null=clear, on_too_long=cut).apply(record)
-    lead = build_lead(mapped.fields)
+    lead = build_record(mapped.fields)
     assert repr(record) == before
-    assert {problem.code for problem in check_lead(lead)} <= {RejectCode.REQUIRED_MISSING}
+    assert {problem.code for problem in check_fields(lead)} <= {RejectCode.REQUIRED_MISSING}
     assert json.loads(orjson.dumps(lead)) == lead
-    smallest = opt_out_lead(lead, mapped.opt_outs)
-    assert smallest is None or check_lead(smallest) == []
+    smallest = opt_out_fields(lead, mapped.opt_outs)
+    assert smallest is None or check_fields(smallest) == []
+
+
+@given(
+    fields=st.dictionaries(
+        st.sampled_from([*upload_schema()["properties"], "status"]),
+        plain | st.dictionaries(st.text(max_size=3), plain, max_size=2),
+        max_size=6,
+    ),
+    good=st.booleans(),
+)
+def test_fields_without_a_problem_are_what_the_calls_schema_takes(fields: dict[str, Any], *, good: bool) -> None:
+    fields = {**fields, **(GOOD if good else {})}
+    is_valid = Draft202012Validator(upload_schema()).is_valid(build_record(fields))
+    assert (check_fields({name: fields[name] for name in fields if name != "status"}) == []) == is_valid

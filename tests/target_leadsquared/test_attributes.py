@@ -1,4 +1,4 @@
-"""LeadSquared attributes: values as text, SearchBy last, who is found by what, and the calls' schemas."""
+"""LeadSquared attributes: values as text, SearchBy last, who is found by what; all fits the calls' schemas."""
 
 from __future__ import annotations
 
@@ -16,16 +16,9 @@ from lead_connectors.field_map.builtin import load_builtin_maps
 from lead_connectors.field_map.rules import FieldMap
 from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.reject_codes import RejectCode
-from target_leadsquared.attributes import (
-    build_attributes,
-    check_attributes,
-    check_body,
-    check_identity,
-    choose_search_by,
-    identifiers,
-    lead_fields,
-    opt_out_attributes,
-)
+from target_leadsquared.attributes import build_attributes, check_identity, choose_search_by, opt_out_attributes
+from target_leadsquared.lead_fields import identifiers, lead_fields
+from tests.target_leadsquared.call_schemas import fits, lead_fits
 
 API = lead_fields()
 MAPS = load_builtin_maps("target_leadsquared")
@@ -87,7 +80,7 @@ def test_a_carecycle_customer_as_a_lead() -> None:
         ("mx_Language", "English"),
         ("SearchBy", "EmailAddress"),
     ]
-    assert check_attributes(attributes) == []
+    assert lead_fits(attributes)
     assert {"mbiNumber", "medicaidNumber"} <= set(plan.unmapped)
 
 
@@ -255,15 +248,15 @@ def lead(*names: str) -> list[dict[str, Any]]:
 
 def test_the_calls_schemas() -> None:
     found = lead("Phone", "SearchBy")
-    assert check_body([found] * 25)
-    assert not check_body([found] * 26)
-    assert not check_body([])
-    assert not check_body(found)
-    assert check_body([lead("Phone")] * 50, "create")
-    assert not check_body([lead("Phone")] * 51, "create")
-    assert not check_body([found], "create")
-    assert check_body(found, "upsert_single")
-    assert not check_body([found], "upsert_single")
+    assert fits([found] * 25)
+    assert not fits([found] * 26)
+    assert not fits([])
+    assert not fits(found)
+    assert fits([lead("Phone")] * 50, "create")
+    assert not fits([lead("Phone")] * 51, "create")
+    assert not fits([found], "create")
+    assert fits(found, "upsert_single")
+    assert not fits([found], "upsert_single")
 
 
 @pytest.mark.parametrize(
@@ -283,24 +276,7 @@ def test_the_calls_schemas() -> None:
     ],
 )
 def test_a_lead_that_breaks_its_schema(attributes: list[dict[str, Any]]) -> None:
-    problems = check_attributes(attributes)
-    assert {problem.code for problem in problems} == {RejectCode.INVALID_VALUE}
-
-
-short = st.sampled_from(["", "x", "SearchBy", None, 5])
-pairs = st.fixed_dictionaries({"Attribute": short}, optional={"Value": short, "Extra": st.just(1)})
-odd = st.lists(
-    pairs
-    | st.fixed_dictionaries({"Attribute": short, "Value": short, "Fields": st.lists(pairs, max_size=2) | st.none()})
-    | st.sampled_from(lead("Phone", "SearchBy")),
-    max_size=3,
-)
-
-
-@given(attributes=odd, mode=st.sampled_from(["upsert", "create", "upsert_single"]))
-def test_the_quick_check_never_passes_what_the_schema_refuses(attributes: list[dict[str, Any]], mode: str) -> None:
-    body = attributes if mode == "upsert_single" else [attributes]
-    assert (check_attributes(attributes, mode) == []) == check_body(body, mode)
+    assert not lead_fits(attributes)
 
 
 def test_the_vendors_own_sample_fits() -> None:
@@ -316,8 +292,8 @@ def test_the_vendors_own_sample_fits() -> None:
         },
         {"Attribute": "SearchBy", "Value": "EmailAddress"},
     ]
-    assert check_body(sample, "upsert_single")
-    assert check_body([sample])
+    assert fits(sample, "upsert_single")
+    assert fits([sample])
 
 
 def test_the_shipped_fields_of_the_built_in_maps_are_known() -> None:
@@ -346,10 +322,10 @@ def test_whatever_is_mapped_makes_a_body_that_fits(record: dict[str, Any], clear
         return
     search_by = choose_search_by(mapped.fields, setting)
     attributes = build_attributes(mapped.fields, search_by=search_by)
-    assert check_attributes(attributes) == []
+    assert lead_fits(attributes)
     assert orjson.loads(orjson.dumps(attributes)) == attributes
     assert (attributes[-1]["Attribute"] == "SearchBy") == (search_by is not None)
     if search_by is not None:
         assert any(pair["Attribute"] == search_by and pair["Value"] for pair in attributes)
     smallest = opt_out_attributes(mapped.fields, mapped.opt_outs, search_by)
-    assert smallest is None or check_attributes(smallest) == []
+    assert smallest is None or lead_fits(smallest)

@@ -1,4 +1,4 @@
-"""The mapping held against an account, without a call."""
+"""The mapping checked against an account, without a call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
 from lead_connectors.field_map.rules import FieldMap
 from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.reject_codes import RejectCode
-from target_carecycle.custom_fields import CustomFields, check_keys, mapped_keys, what_is_missing
-from target_carecycle.upload_record import lead_fields as carecycle_fields
-from target_leadsquared.attributes import lead_fields
-from target_leadsquared.preflight import Findings, Wishes, hold_against_account
+from target_leadsquared.lead_fields import lead_fields
+from target_leadsquared.preflight import Findings, PreflightSettings, check_against_account
 
 
 def row(name: str, kind: str = "Text", **more: Any) -> dict[str, Any]:
@@ -61,7 +59,7 @@ def _properties(source: Any) -> list[str]:
 
 def held(own: dict[str, Any], account: list[dict[str, Any]] | None = None, **wishes: Any) -> Findings:
     account = ACCOUNT if account is None else account
-    return hold_against_account(build({"Phone": "tel", **own}, account=account), account, Wishes(**wishes))
+    return check_against_account(build({"Phone": "tel", **own}, account=account), account, PreflightSettings(**wishes))
 
 
 def test_a_map_that_fits_leaves_nothing_to_say() -> None:
@@ -75,7 +73,7 @@ def test_an_unknown_attribute_is_left_out_with_the_nearest_name() -> None:
         "field_map.people.mx_Cty: LeadSquared has no lead field mx_Cty; did you mean 'mx_City'?",
         "field_map.people.mx_Nothing_Like_It: LeadSquared has no lead field mx_Nothing_Like_It",
     ]
-    assert found.stops == []
+    assert found.errors == []
 
 
 def test_another_case_is_corrected() -> None:
@@ -85,22 +83,22 @@ def test_another_case_is_corrected() -> None:
 
 def test_an_opt_out_that_the_account_lacks_stops_in_every_mode() -> None:
     found = held({"DoNotSMS": "quiet"})
-    assert len(found.stops) == 1
-    assert "DoNotSMS" in found.stops[0]
+    assert len(found.errors) == 1
+    assert "DoNotSMS" in found.errors[0]
     own = build({"Phone": "tel", "mx_Quiet": "q"}, opt_out_fields=["mx_Quiet"])
-    wishes = Wishes(opt_out_fields=["mx_Quiet"])
-    stops = hold_against_account(own, ACCOUNT, wishes).stops
+    wishes = PreflightSettings(opt_out_fields=["mx_Quiet"])
+    stops = check_against_account(own, ACCOUNT, wishes).errors
     assert any(text.startswith("opt_out_fields: LeadSquared has no lead field mx_Quiet") for text in stops)
 
 
 def test_default_opt_outs_that_nobody_maps_need_not_exist() -> None:
-    assert held({}, opt_out_fields=["DoNotCall", "DoNotSMS", "DoNotEmail"]).stops == []
+    assert held({}, opt_out_fields=["DoNotCall", "DoNotSMS", "DoNotEmail"]).errors == []
 
 
 def test_an_opt_out_dropdown_must_offer_the_word_for_true() -> None:
     account = [*ACCOUNT, row("DoNotSMS", "Select", Options=[{"Value": "Yes"}, {"Value": "No"}])]
-    assert len(held({"DoNotSMS": "q"}, account).stops) == 1
-    assert held({"DoNotSMS": "q"}, account, boolean_values=["Yes", "No"]).stops == []
+    assert len(held({"DoNotSMS": "q"}, account).errors) == 1
+    assert held({"DoNotSMS": "q"}, account, boolean_values=["Yes", "No"]).errors == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +132,7 @@ def test_what_new_leads_must_have_is_to_be_mapped() -> None:
 
 
 def test_search_by_must_exist_and_should_identify() -> None:
-    assert held({}, search_by="mx_Cty").stops == [
+    assert held({}, search_by="mx_Cty").errors == [
         "search_by: LeadSquared has no lead field mx_Cty; did you mean 'mx_City'?"
     ]
     (problem,) = held({"mx_City": "c"}, search_by="mx_City").problems
@@ -145,7 +143,7 @@ def test_search_by_must_exist_and_should_identify() -> None:
 
 
 def test_a_stream_without_identity_is_a_problem() -> None:
-    found = hold_against_account(build({"FirstName": "a"}), ACCOUNT, Wishes())
+    found = check_against_account(build({"FirstName": "a"}), ACCOUNT, PreflightSettings())
     (problem,) = found.problems
     assert problem.startswith("Stream people: nothing fills a field that identifies a lead (EmailAddress, Phone)")
 
@@ -155,7 +153,7 @@ def test_lead_type_and_locked_fields_are_named() -> None:
     assert len(found.warnings) == 2
     assert found.problems == []
     own = build({"Phone": "tel", "LeadType": {"value": "OT_1"}}, account=[])
-    assert len(hold_against_account(own, [], Wishes()).warnings) == 1, "with preflight: off, too"
+    assert len(check_against_account(own, [], PreflightSettings()).warnings) == 1, "with preflight: off, too"
 
 
 def test_custom_field_sets_are_held_against_their_own_fields() -> None:
@@ -193,42 +191,13 @@ def test_optional_fields_of_the_built_in_map_are_left_out_without_a_warning() ->
     maps = load_builtin_maps("target_leadsquared")
     schema = a_schema(["id", "callerId", "lineType", "city", "state", "firstName"])
     field_map = build_field_map("x", schema, lead_fields(account=ACCOUNT), maps)
-    found = hold_against_account(field_map, ACCOUNT, Wishes())
+    found = check_against_account(field_map, ACCOUNT, PreflightSettings())
     assert found.left_out == {"mx_State", "mx_CareCycle_Id"}
-    assert found.problems == found.warnings == found.stops == []
+    assert found.problems == found.warnings == found.errors == []
     assert found.notes == ["Left out, for this account has no such lead fields: mx_CareCycle_Id, mx_State"]
-    off = hold_against_account(build_field_map("x", schema, lead_fields(), maps), [], Wishes())
+    off = check_against_account(build_field_map("x", schema, lead_fields(), maps), [], PreflightSettings())
     assert off.left_out == {"mx_State", "mx_CareCycle_Id", "mx_City"}
     assert len(off.notes) == 1
-
-
-def carecycle_map(own: dict[str, Any]) -> FieldMap:
-    names = [name for source in own.values() for name in _properties(source)]
-    schema = a_schema(names)
-    return build_field_map("people", schema, carecycle_fields(), BuiltinMaps(), MapSettings({"people": own}))
-
-
-def test_custom_field_keys_are_held_against_the_account() -> None:
-    own = carecycle_map({"customFields": {"fields": {"utm_campaign": "a", "utm_sorce": "b"}}})
-    assert mapped_keys(own) == ["utm_campaign", "utm_sorce"]
-    known: dict[str, dict[str, Any]] = {"utm_campaign": {}, "utm_source": {}}
-    with pytest.raises(SettingsError, match=r"no custom field 'utm_sorce'; did you mean 'utm_source'\?$"):
-        check_keys(own, CustomFields(known, complete=True))
-    check_keys(own, CustomFields(known))
-    check_keys(own, CustomFields())
-    check_keys(own, CustomFields({**known, "utm_sorce": {}}, complete=True))
-
-
-def test_carecycle_needs_phone_and_place() -> None:
-    assert len(what_is_missing(carecycle_map({"firstName": "a"}))) == 2
-    assert what_is_missing(carecycle_map({"phoneNumber": "a", "timezone": {"value": "EST"}})) == []
-
-
-def test_custom_fields_of_all_layers_together_are_at_most_fifty() -> None:
-    halves = [{f"k{half}{n}": "a" for n in range(26)} for half in "ab"]
-    setting = {"*": {"customFields": {"fields": halves[0]}}, "people": {"customFields": {"fields": halves[1]}}}
-    with pytest.raises(SettingsError, match="at most 50 fields"):
-        build_field_map("people", {"properties": {"a": {}}}, carecycle_fields(), BuiltinMaps(), MapSettings(setting))
 
 
 def test_a_path_leads_into_what_may_be_an_object() -> None:
@@ -237,15 +206,6 @@ def test_a_path_leads_into_what_may_be_an_object() -> None:
     own = build_field_map("people", schema, lead_fields(), BuiltinMaps(), MapSettings(setting))
     assert own.apply({"extra": {"town": {"name": "Bonn"}}}).fields == {"mx_City": "Bonn"}
     assert own.apply({"extra": "Bonn"}).problems[0].code is RejectCode.INVALID_VALUE
-
-
-def test_custom_fields_write_dates_in_iso_form() -> None:
-    schema = {"properties": {"d": {"type": "string", "format": "date"}}}
-    own = {"people": {"customFields": {"fields": {"consent_date": "d"}}, "dateOfBirth": "d"}}
-    mapped = build_field_map("people", schema, carecycle_fields(), BuiltinMaps(), MapSettings(own)).apply(
-        {"d": "2026-03-04"}
-    )
-    assert mapped.fields == {"dateOfBirth": "03-04-2026", "customFields": {"consent_date": "2026-03-04"}}
 
 
 def test_what_any_stream_s_map_reads_takes_nothing_from_a_stream_that_lacks_it() -> None:
@@ -280,28 +240,3 @@ def test_a_moment_raises_an_opt_out() -> None:
     own = build_field_map("people", schema, lead_fields(), BuiltinMaps(), MapSettings(setting))
     assert own.apply({"left_at": "2026-01-01T00:00:00Z"}).opt_outs == {"DoNotEmail": True}
     assert own.apply({"left_at": None}).opt_outs == {}
-
-
-def test_custom_fields_are_converted_by_the_account_s_types() -> None:
-    kinds = {
-        "day": "date",
-        "score": "number",
-        "carer": "boolean",
-        "time": "select",
-        "tags": "multi_select",
-        "utm": "text",
-    }
-    times = ["Morning", "Evening"]
-    definitions = {name: {"fieldType": kind, "options": times} for name, kind in kinds.items()}
-    schema = a_schema(list(kinds))
-    schema["properties"]["day"] = {"type": "string", "format": "date-time"}
-    setting = {"people": {"customFields": {"fields": {name: name for name in kinds}}}}
-    api = carecycle_fields("US", definitions)
-    own = build_field_map("people", schema, api, BuiltinMaps(), MapSettings(setting))
-    record = {"day": "2026-01-31T23:30:00Z", "score": 5.0, "carer": "yes", "time": "evening", "tags": "a", "utm": 7}
-    assert own.apply(record).fields == {
-        "customFields": {"day": "2026-01-31", "score": "5", "carer": True, "time": "Evening", "tags": "a", "utm": "7"}
-    }
-    found = own.apply({"score": "many", "time": "Noon"})
-    assert [str(problem) for problem in found.problems] == ["customFields.score is no number"]
-    assert len(found.warnings) == 1

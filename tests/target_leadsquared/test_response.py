@@ -1,4 +1,4 @@
-"""Answers are read into exactly one outcome a lead, and only positive proof counts as success."""
+"""LeadSquared's responses are read into exactly one outcome a lead, and a lead is accepted only on proof."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_connectors.delivery.outcome import Outcome, Status
+from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.reject_codes import RejectCode
-from target_carecycle.response import blamed_records, read_upload, refusal_alone
-from target_leadsquared.response import read_refusal, read_rows, read_single
+from target_leadsquared.response import read_rejection, read_rows, read_single
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 30) | st.text(max_size=8),
@@ -44,13 +43,13 @@ ROW = st.fixed_dictionaries(
 )
 
 
-@given(answer=JSON | st.lists(ROW, max_size=8), leads=st.integers(0, 6))
-def test_leadsquared_one_outcome_a_lead_and_success_only_on_proof(answer: Any, leads: int) -> None:
-    outcomes = read_rows(answer, leads)
+@given(response=JSON | st.lists(ROW, max_size=8), leads=st.integers(0, 6))
+def test_one_outcome_a_lead_and_success_only_on_proof(response: Any, leads: int) -> None:
+    outcomes = read_rows(response, leads)
     assert len(outcomes) == leads
-    rows = [each for each in answer if isinstance(each, dict)] if isinstance(answer, list) else []
+    rows = [each for each in response if isinstance(each, dict)] if isinstance(response, list) else []
     for place, outcome in enumerate(outcomes, 1):
-        if outcome is not None and outcome.delivered:
+        if outcome is not None and outcome.is_delivered:
             mine = [each for each in rows if str(each.get("RowNumber")) == str(place)]
             assert len(mine) == 1
             assert mine[0]["LeadId"] == GOOD_ID
@@ -60,7 +59,7 @@ def test_leadsquared_one_outcome_a_lead_and_success_only_on_proof(answer: Any, l
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         ([row(1), row(2, LeadCreated=False, LeadUpdated=True)], ["created", "updated"]),
         ([row(2), row(1, LeadCreated=False, LeadUpdated=True)], ["updated", "created"]),
@@ -80,17 +79,17 @@ def test_leadsquared_one_outcome_a_lead_and_success_only_on_proof(answer: Any, l
         (None, ["no_response", "no_response"]),
     ],
 )
-def test_leadsquared_rows(answer: Any, expected: list[str]) -> None:
-    assert [code(outcome) for outcome in read_rows(answer, 2)] == expected
+def test_rows(response: Any, expected: list[str]) -> None:
+    assert [code(outcome) for outcome in read_rows(response, 2)] == expected
 
 
-def test_leadsquared_a_row_refused_for_its_pace_is_no_outcome() -> None:
-    answer = [row(1), row(2, ExceptionType="MXAPIRateLimitExceededException")]
-    assert read_rows(answer, 2)[1] is None
+def test_a_row_rejected_for_the_rate_limit_has_no_outcome_yet() -> None:
+    response = [row(1), row(2, ExceptionType="MXAPIRateLimitExceededException")]
+    assert read_rows(response, 2)[1] is None
 
 
 @pytest.mark.parametrize(
-    ("text", "clashed"),
+    ("text", "conflicting"),
     [
         ("A Lead with same Email already exists.", ("EmailAddress",)),
         ("A Lead with same Phone Number already exists.", ("Phone",)),
@@ -99,13 +98,13 @@ def test_leadsquared_a_row_refused_for_its_pace_is_no_outcome() -> None:
         ("A Lead like this already exists.", ()),
     ],
 )
-def test_leadsquared_says_what_clashed(text: str, clashed: tuple[str, ...]) -> None:
-    outcome = read_refusal({"ExceptionMessage": text}, "MXDuplicateEntryException", ["mx_CareCycle_Id"])
-    assert (outcome.code, outcome.clashed) == (RejectCode.CONFLICT, clashed)
+def test_names_the_conflicting_field(text: str, conflicting: tuple[str, ...]) -> None:
+    outcome = read_rejection({"ExceptionMessage": text}, "MXDuplicateEntryException", ["mx_CareCycle_Id"])
+    assert (outcome.code, outcome.conflicting_fields) == (RejectCode.CONFLICT, conflicting)
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         ({"Status": "Success", "Message": {"Id": GOOD_ID, "AffectedRows": 1}}, "accepted"),
         ({"Status": "Success", "Message": {"RelatedID": GOOD_ID}}, "accepted"),
@@ -115,74 +114,5 @@ def test_leadsquared_says_what_clashed(text: str, clashed: tuple[str, ...]) -> N
         (None, "no_response"),
     ],
 )
-def test_leadsquared_single(answer: Any, expected: str) -> None:
-    assert code(read_single(answer)) == expected
-
-
-NAMES = ["a", "b", "c"]
-
-
-def error(name: str | None, text: str = "Invalid phone") -> dict[str, Any]:
-    return {"id": GOOD_ID, "externalId": name, "error": text}
-
-
-@given(answer=JSON, names=st.lists(st.text(max_size=4), unique=True, max_size=5))
-def test_carecycle_one_outcome_a_record(answer: Any, names: list[str]) -> None:
-    assert len(read_upload(answer, names)) == len(names)
-
-
-@given(
-    succeeded=st.integers(-1, 4) | st.none(),
-    failed=st.integers(-1, 4) | st.none(),
-    errors=st.lists(st.sampled_from(["a", "b", "z", None]), max_size=4),
-)
-def test_carecycle_a_record_is_accepted_only_where_the_numbers_add_up(
-    succeeded: int | None, failed: int | None, errors: list[str | None]
-) -> None:
-    answer = {"succeeded": succeeded, "failed": failed, "errors": [error(name) for name in errors]}
-    outcomes = read_upload(answer, NAMES)
-    named = set(errors)
-    for name, outcome in zip(NAMES, outcomes, strict=True):
-        if outcome.delivered:
-            assert name not in named
-            assert named <= set(NAMES)
-            assert len(errors) == len(named) == failed
-            assert succeeded == len(NAMES) - len(named)
-        else:
-            assert outcome.status is Status.REJECTED
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        ({"succeeded": 3, "failed": 0, "errors": []}, ["accepted"] * 3),
-        ({"succeeded": 2, "failed": 1, "errors": [error("b")]}, ["accepted", "invalid_value", "accepted"]),
-        ({"succeeded": 2, "failed": 1, "errors": [error(None)]}, ["no_response"] * 3),
-        ({"succeeded": 2, "failed": 0, "errors": []}, ["no_response"] * 3),
-        ({"succeeded": 3, "failed": 0}, ["no_response"] * 3),
-        ({}, ["no_response"] * 3),
-        (
-            {"succeeded": 1, "failed": 2, "errors": [error(None), error("b")], "results": [{"externalId": "a"}]},
-            ["accepted", "invalid_value", "no_response"],
-        ),
-    ],
-)
-def test_carecycle_uploads(answer: Any, expected: list[str]) -> None:
-    assert [code(outcome) for outcome in read_upload(answer, NAMES)] == expected
-
-
-def test_carecycle_names_its_culprits_by_index_or_by_path() -> None:
-    assert blamed_records({"failedRecords": [{"index": 3}, {"index": 1}]}) == [1, 3]
-    assert blamed_records({"errors": [{"path": ["records", "2", "dateOfBirth"]}, {"path": ["records"]}]}) == [2]
-    assert blamed_records({"errors": "odd", "failedRecords": None}) == []
-    assert blamed_records(None) == []
-
-
-def test_carecycle_a_lone_refusal_names_the_field_and_never_what_was_received() -> None:
-    received = "31-31-1931"
-    path = ["records", "0", "dateOfBirth"]
-    body = {"code": "VALIDATION_ERROR", "errors": [{"path": path, "message": "Invalid", "received": received}]}
-    outcome = refusal_alone(body)
-    assert outcome.code is RejectCode.INVALID_VALUE
-    assert "dateOfBirth" in outcome.reason
-    assert received not in outcome.reason
+def test_single(response: Any, expected: str) -> None:
+    assert code(read_single(response)) == expected

@@ -1,0 +1,194 @@
+"""Destination: all that an API has to bring so that leads can be delivered to it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.delivery.plan import Send
+from lead_connectors.field_map.api_fields import ApiFields
+from lead_connectors.field_map.builtin import BuiltinMaps
+from lead_connectors.field_map.rules import FieldMap, Mapped, Problem
+from lead_connectors.http.errors import CallRejectedError
+from lead_connectors.http.session import ApiSession
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a destination adds to a mapped record.
+
+    Attributes:
+        fields: All fields to send, those that the destination adds among them.
+        problems: Why the record cannot be sent as it is, those of the map first; empty where it can.
+        unique: API field to an identity that only one lead can have ("EmailAddress:ann@example.com").
+        shared: API field to an identity that several leads may have; order is kept by it.
+        notes: Sentences about the record, without values; counted and logged once at the end.
+    """
+
+    fields: Mapping[str, Any] = field(repr=False)
+    problems: Sequence[Problem] = ()
+    unique: Mapping[str, str] = field(repr=False, default_factory=dict)
+    shared: Mapping[str, str] = field(repr=False, default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FittedMap:
+    """A stream's map as the account takes it, and what a person should know about it.
+
+    Attributes:
+        field_map: The map less what the account lacks.
+        warnings: Sentences for the log, without values.
+        notes: The same, where nobody has to do anything.
+    """
+
+    field_map: FieldMap
+    warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+class Destination(abc.ABC):
+    """One account of one API, as delivery needs it.
+
+    The calls (`send`, `send_opt_outs`) are made in worker threads, several at once; all else in the thread that keeps
+    the books. Bodies are whatever the API's call takes for one lead; they are built once for each call.
+
+    Attributes:
+        session: The account's session.
+        batch_size: Leads a call, at most.
+    """
+
+    session: ApiSession
+    batch_size: int
+
+    # The map
+
+    @property
+    @abc.abstractmethod
+    def api_fields(self) -> ApiFields:
+        """The fields of the API's call, with what the account says about them."""
+
+    @property
+    def documented_fields(self) -> ApiFields:
+        """The fields that are known without asking the account."""
+        return self.api_fields
+
+    @property
+    def builtin_maps(self) -> BuiltinMaps:
+        """The maps that are shipped as data; none is the usual case of a new target."""
+        return BuiltinMaps()
+
+    def check_settings(self) -> None:  # noqa: B027  # nothing to check is the usual case
+        """Check the settings against each other, without a call.
+
+        Raises:
+            SettingsError: They contradict each other.
+        """
+
+    def fit_to_account(self, field_map: FieldMap) -> FittedMap:
+        """Take out of a stream's map what the account does not have.
+
+        Raises:
+            SettingsError: No record may be sent with this map.
+        """
+        return FittedMap(field_map)
+
+    def map_version(self, field_map: FieldMap) -> str:
+        """Tells a stream's map from others: all leads are sent again where it changes."""
+        return field_map.version
+
+    # One record
+
+    @abc.abstractmethod
+    def prepare(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> Prepared:
+        """Add what the API's call needs besides the map, and say what the record lacks.
+
+        Args:
+            mapped: The record, mapped; it is not changed.
+            record: The record as it came.
+            key: The values of its key properties; empty where it has none.
+        """
+
+    @abc.abstractmethod
+    def body(self, fields: Mapping[str, Any]) -> Any:
+        """What one lead is in the call's JSON.
+
+        Args:
+            fields: API field to value.
+        """
+
+    @abc.abstractmethod
+    def opt_out_body(self, fields: Mapping[str, Any], opt_outs: Iterable[str]) -> Any | None:
+        """The least that raises opt-outs of a lead that is rejected otherwise; None where the lead cannot be found.
+
+        Args:
+            fields: API field to value, less what belongs to another lead.
+            opt_outs: The opt-out fields that are true.
+        """
+
+    # Calls
+
+    @abc.abstractmethod
+    def send(self, bodies: Sequence[Any]) -> list[Outcome]:
+        """Make one call and read its response into exactly one outcome a body, in order.
+
+        Raises:
+            CallRejectedError: The API rejected the call as a whole.
+            ConnectorError: The run has to end.
+        """
+
+    def send_opt_outs(self, bodies: Sequence[Any]) -> list[Outcome]:
+        """Like `send`, for bodies of `opt_out_body`."""
+        return self.send(bodies)
+
+    def culprits(self, error: CallRejectedError) -> Iterable[int]:
+        """Positions (from 0) that a rejected call names as its cause; empty where it names none."""
+        _ = error
+        return ()
+
+    @abc.abstractmethod
+    def rejection(self, error: CallRejectedError) -> Outcome:
+        """The outcome of a lead whose call was rejected while it stood alone."""
+
+    # The account
+
+    @abc.abstractmethod
+    def check_credentials(self) -> str | None:
+        """Make a harmless call.
+
+        Returns:
+            Whose account it is, where the API tells.
+
+        Raises:
+            SettingsError: The API does not take the credentials.
+        """
+
+    def describe_account(self) -> list[str]:
+        """Lines that `--check` shows besides address, quota and map."""
+        return []
+
+
+@runtime_checkable
+class LeavesFieldsOut(Protocol):
+    """A destination that knows which field of a lead is in conflict with another lead (`on_conflict: leave_out`)."""
+
+    def can_send(self, plan: Send) -> bool:
+        """Whether the API still finds the lead with the fields that a plan sends."""
+
+
+@runtime_checkable
+class ConfirmsOptOuts(Protocol):
+    """A destination whose leads can be read back by the id that it gave them."""
+
+    def unconfirmed(self, opt_outs: Mapping[str, frozenset[str]]) -> int:
+        """Read opt-outs back.
+
+        Args:
+            opt_outs: Lead id to the opt-out fields that were raised.
+
+        Returns:
+            Of how many leads they did not stay.
+        """

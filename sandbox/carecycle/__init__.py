@@ -1,0 +1,1 @@
+"""The CareCycle API and its customers; see `docs/api/carecycle.md`."""

@@ -1,0 +1,1 @@
+"""The LeadSquared API and its leads; see `docs/api/leadsquared.md`."""

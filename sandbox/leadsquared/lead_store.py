@@ -1,0 +1,207 @@
+"""All leads of the LeadSquared account, and the rules of the account: unique fields, mandatory fields, matching."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import Any
+
+from sandbox.http_messages import JsonObject
+from sandbox.leadsquared.errors import DUPLICATE, INVALID_INPUT, MANDATORY, NOT_FOUND, UNKNOWN, LeadError
+from sandbox.leadsquared.field_values import comparison_key, stored_field_set, stored_value
+from sandbox.leadsquared.lead_fields import BOOLEAN, CUSTOM_FIELD_SET, OWNER_ID, LeadField
+from sandbox.leadsquared.request_body import LeadInput
+from sandbox.quirks import Quirks
+from sandbox.timestamps import Clock
+
+PROSPECT_ID = "ProspectID"
+SEARCH_BY_ID = "ProspectId"
+EMAIL = "EmailAddress"
+OPT_OUTS = ("DoNotCall", "DoNotEmail", "DoNotSMS", "DoNotTrack", "mx_Do_Not_Mail")
+
+Values = dict[str, Any]
+
+
+class LeadStore:
+    """Leads by id. A write call uses `prepare`, then `match`, then `write`."""
+
+    def __init__(self, fields: dict[str, LeadField], quirks: Quirks, clock: Clock, seed: int) -> None:
+        self.fields = fields
+        self.by_id: dict[str, JsonObject] = {}
+        self._quirks = quirks
+        self._clock = clock
+        self._rng = random.Random(seed)
+        self._unique = [field for field in fields.values() if field.unique]
+        self._owners: dict[tuple[str, str], str] = {}
+
+    def unknown_attributes(self, lead: LeadInput) -> list[str]:
+        """Return the attributes that are not lead fields of the account; upper and lower case differ."""
+        return [name for name in lead.values if name not in self.fields]
+
+    def prepare(self, lead: LeadInput) -> Values:
+        """Check the attributes of a lead one by one.
+
+        Args:
+            lead: The lead of the request.
+
+        Returns:
+            The values to store, without the lead's id.
+
+        Raises:
+            LeadError: An attribute is unknown, or does not accept its value.
+        """
+        if lead.error is not None:
+            raise lead.error
+        if unknown := self.unknown_attributes(lead):
+            raise LeadError(UNKNOWN, f"Attribute(s) does not exist - {','.join(unknown)}")
+        self._check_search_by(lead)
+        values: Values = {}
+        for name, value in lead.values.items():
+            field = self.fields[name]
+            subfields = lead.subfields.get(name)
+            if name == PROSPECT_ID and lead.search_by == SEARCH_BY_ID:
+                continue
+            if field.data_type == CUSTOM_FIELD_SET:
+                values[name] = stored_field_set(field, value, subfields, self._quirks)
+            elif subfields is not None:
+                raise LeadError(INVALID_INPUT, f"Attribute {name} takes no Fields")
+            else:
+                values[name] = stored_value(field, value, self._quirks)
+        return values
+
+    def match(self, lead: LeadInput) -> str | None:
+        """Find the stored lead that a lead of a request updates (`docs/api/leadsquared.md` 1.2).
+
+        Args:
+            lead: A lead that passed `prepare`.
+
+        Returns:
+            The id of the stored lead, None where there is none. Without SearchBy, only the e-mail is compared.
+
+        Raises:
+            LeadError: SearchBy is the lead's id, and no lead has this id.
+        """
+        if lead.search_by == SEARCH_BY_ID:
+            lead_id = lead.values[PROSPECT_ID]
+            if lead_id not in self.by_id:
+                raise LeadError(NOT_FOUND, "Lead not found")
+            return lead_id
+        name = lead.search_by or EMAIL
+        value = lead.values.get(name)
+        if not value:
+            return None
+        owner = self._owners.get((name, comparison_key(self.fields[name], value)))
+        # SearchBy does not find a phone number in another spelling, but the spelling does not make it unique either.
+        if owner is not None and name != EMAIL and self.by_id[owner][name] != value:
+            return None
+        return owner
+
+    def match_key(self, lead: LeadInput) -> tuple[str, str] | None:
+        """Return the field and value by which a lead is matched. Two leads of one call must not have the same."""
+        name = PROSPECT_ID if lead.search_by == SEARCH_BY_ID else lead.search_by or EMAIL
+        value = lead.values.get(name)
+        return (name, comparison_key(self.fields[name], value)) if value else None
+
+    def identities(self, lead: LeadInput) -> set[tuple[str, str]]:
+        """Return the values of all unique fields of a lead, as fields and comparison keys."""
+        return {
+            (field.name, comparison_key(field, lead.values[field.name]))
+            for field in self._unique
+            if lead.values.get(field.name)
+        }
+
+    def write(self, lead_id: str | None, values: Values) -> tuple[str, list[str]]:
+        """Create or update a lead.
+
+        Args:
+            lead_id: The id of the lead to update, None for a new lead.
+            values: The result of `prepare`.
+
+        Returns:
+            The lead's id, and the opt-outs that were set back to false.
+
+        Raises:
+            LeadError: The lead breaks a rule of the account. Nothing was written.
+        """
+        current = self.by_id.get(lead_id) if lead_id is not None else None
+        self._check_mandatory(values, new=current is None)
+        self._check_lead_type(current, values)
+        merged = {**(current or {}), **values}
+        if not any(merged.get(field.name) for field in self._unique):
+            names = ", ".join(field.name for field in self._unique)
+            raise LeadError(MANDATORY, f"At least one unique field is mandatory - {names}")
+        self._check_unique(lead_id, values)
+        lowered = [
+            name for name in OPT_OUTS if current and name in values and current[name] == "1" and values[name] != "1"
+        ]
+        lead = self._new_lead() if current is None else current
+        self._reindex(lead, values)
+        for name, value in values.items():
+            lead[name] = {**(lead[name] or {}), **value} if isinstance(value, dict) else value
+        timestamp = self._clock.now().replace("T", " ").removesuffix("Z")
+        lead["ModifiedOn"] = lead["LeadLastModifiedOn"] = timestamp[:19] + ".000"
+        self.by_id[lead[PROSPECT_ID]] = lead
+        return lead[PROSPECT_ID], lowered
+
+    def _check_search_by(self, lead: LeadInput) -> None:
+        name = lead.search_by
+        if name is None:
+            return
+        field = self.fields.get(PROSPECT_ID if name == SEARCH_BY_ID else name)
+        if field is None or not (field.identifier or name == SEARCH_BY_ID):
+            raise LeadError(INVALID_INPUT, "Invalid SearchBy value provided")
+        if not lead.values.get(field.name):
+            raise LeadError(INVALID_INPUT, f"Value of SearchBy attribute {field.name} is missing")
+
+    def _check_mandatory(self, values: Values, *, new: bool) -> None:
+        missing = [
+            field.name
+            for field in self.fields.values()
+            if field.mandatory
+            and values.get(field.name) is None
+            and (field.name in values or (new and field.default is None))
+        ]
+        if missing:
+            raise LeadError(MANDATORY, f"Mandatory attribute(s) missing - {','.join(missing)}")
+
+    def _check_lead_type(self, current: JsonObject | None, values: Values) -> None:
+        wanted = values.get("LeadType")
+        if current and wanted and wanted != current["LeadType"] != self.fields["LeadType"].default:
+            raise LeadError(INVALID_INPUT, "LeadType can be changed only once")
+
+    def _check_unique(self, lead_id: str | None, values: Values) -> None:
+        for field in self._unique:
+            value = values.get(field.name)
+            if not value:
+                continue
+            owner = self._owners.get((field.name, comparison_key(field, value)))
+            if owner is not None and owner != lead_id:
+                raise LeadError(DUPLICATE, f"A Lead with same {field.unique} already exists.")
+
+    def _new_lead(self) -> JsonObject:
+        lead: JsonObject = dict.fromkeys(self.fields)
+        timestamp = self._clock.now().replace("T", " ")[:19] + ".000"
+        for field in self.fields.values():
+            lead[field.name] = "0" if field.data_type == BOOLEAN else field.default
+        return lead | {
+            PROSPECT_ID: str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
+            "ProspectAutoId": str(len(self.by_id) + 1),
+            "Origin": "API",
+            "OwnerId": OWNER_ID,
+            "OwnerIdName": "Sandbox Administrator",
+            "OwnerIdEmailAddress": "admin@agency.example.com",
+            "CreatedOn": timestamp,
+            "CreatedBy": OWNER_ID,
+            "ModifiedBy": OWNER_ID,
+            "StatusCode": "0",
+            "IsLead": "1",
+        }
+
+    def _reindex(self, lead: JsonObject, values: Values) -> None:
+        for field in self._unique:
+            if field.name in values:
+                if lead[field.name]:
+                    self._owners.pop((field.name, comparison_key(field, lead[field.name])), None)
+                if values[field.name]:
+                    key = (field.name, comparison_key(field, values[field.name]))
+                    self._owners[key] = lead[PROSPECT_ID]

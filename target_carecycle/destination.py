@@ -1,0 +1,201 @@
+"""A CareCycle account as delivery needs it: leads are uploaded, up to 100 a call (docs/api/carecycle.md, 2)."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from typing_extensions import override
+
+from lead_connectors.carecycle import FORBIDDEN
+from lead_connectors.delivery.destination import Destination, FittedMap, Prepared
+from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.field_map.api_fields import ApiFields
+from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
+from lead_connectors.field_map.rules import FieldMap, Mapped
+from lead_connectors.http.errors import (
+    AmbiguousError,
+    CallRejectedError,
+    DeniedError,
+    StoppedError,
+    TransientError,
+)
+from lead_connectors.http.session import ApiSession, Retry
+from target_carecycle.api_fields import upload_fields
+from target_carecycle.custom_fields import (
+    CUSTOM_FIELDS_PATH,
+    CustomFields,
+    check_keys,
+    fetch_custom_fields,
+    mapped_keys,
+    maps_custom_fields,
+    what_is_missing,
+)
+from target_carecycle.response import named_records, read_rejection, read_upload
+from target_carecycle.upload_record import EXTERNAL_ID, PHONE, build_record, check_fields, opt_out_fields
+
+logger = logging.getLogger("target-carecycle")
+
+UPLOAD = "/v2/leads/upload"
+ROWS_A_CALL = 100
+MAX_RETRIES = 3
+"""An upload may start outreach and cost `leadCost`: after ambiguous responses it is sent again so often and no more."""
+SECONDS_BETWEEN = 2.0
+POLICIES = "policies"
+TELLING = (PHONE, "email", "firstName", "lastName", "dateOfBirth")
+"""What tells people apart where a record has no key."""
+
+
+class CareCycleDestination(Destination):
+    """See `Destination`.
+
+    Args:
+        config: The target's settings.
+        session: The account's session.
+        stopping: Set when the run is being stopped.
+    """
+
+    def __init__(self, config: Mapping[str, Any], session: ApiSession, stopping: threading.Event) -> None:
+        self.session = session
+        self.batch_size = config.get("batch_size_rows") or ROWS_A_CALL
+        self._config = config
+        self._stopping = stopping
+
+    # The map
+
+    @cached_property
+    @override
+    def api_fields(self) -> ApiFields:
+        """The fields of the upload, with the account's custom fields where a map fills them."""
+        is_mapped = maps_custom_fields(self._config.get("field_map"))
+        return upload_fields(self._config["default_country"], self._custom_fields.definitions if is_mapped else {})
+
+    @cached_property
+    @override
+    def documented_fields(self) -> ApiFields:
+        """The fields of the upload."""
+        return upload_fields(self._config["default_country"])
+
+    @property
+    @override
+    def builtin_maps(self) -> BuiltinMaps:
+        """The maps in the folder `mappings`."""
+        return load_builtin_maps("target_carecycle")
+
+    @cached_property
+    def _custom_fields(self) -> CustomFields:
+        """The account's custom fields, read once a run, where a map fills one."""
+        return fetch_custom_fields(self.session)
+
+    @override
+    def fit_to_account(self, field_map: FieldMap) -> FittedMap:
+        """The map, its custom fields known to the account."""
+        if mapped_keys(field_map):
+            check_keys(field_map, self._custom_fields)
+        return FittedMap(field_map, warnings=what_is_missing(field_map))
+
+    # One record
+
+    @override
+    def prepare(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> Prepared:
+        """Add the external id, and hold the fields against the call's contract."""
+        fields = dict(mapped.fields)
+        if EXTERNAL_ID not in fields:
+            # Errors in the response name nothing but the external id, so each record has one, the same in every run.
+            fields[EXTERNAL_ID] = "-".join(str(part) for part in key) or _id_from(fields)
+        known = {problem.field for problem in mapped.problems}
+        found = [problem for problem in check_fields(fields) if problem.field not in known]
+        notes = ("have policies, which this upload does not take: they are sent as leads",)
+        return Prepared(
+            fields,
+            problems=[*mapped.problems, *found],
+            shared=_identities(fields),
+            notes=notes if record.get(POLICIES) else (),
+        )
+
+    @override
+    def body(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """A record of the upload."""
+        return build_record(fields)
+
+    @override
+    def opt_out_body(self, fields: Mapping[str, Any], opt_outs: Iterable[str]) -> dict[str, Any] | None:
+        """Phone, place, external id and the opt-outs that are true."""
+        fewest = opt_out_fields(fields, opt_outs)
+        return None if fewest is None else build_record(fewest)
+
+    # Calls
+
+    @override
+    def send(self, bodies: Sequence[Any]) -> list[Outcome]:
+        """Upload, again at most three times where it is not known what became of it."""
+        retries = 0
+        while True:
+            try:
+                response = self.session.call("POST", UPLOAD, json={"records": list(bodies)}, retry=Retry.ASK)
+            except AmbiguousError as error:
+                retries += 1
+                self._wait_before_retry(len(bodies), retries, error)
+            else:
+                return read_upload(response, [str(body.get(EXTERNAL_ID)) for body in bodies])
+
+    def _wait_before_retry(self, leads: int, retries: int, error: AmbiguousError) -> None:
+        if retries > MAX_RETRIES:
+            msg = (
+                f"CareCycle gave no usable response to an upload of {leads} leads, {retries} times. They may have "
+                "arrived. Nothing is lost: look in CareCycle, then run again."
+            )
+            raise TransientError(msg) from error
+        logger.warning("%s. Uploading %d leads once more (%d of %d).", error, leads, retries, MAX_RETRIES)
+        if self._stopping.wait(SECONDS_BETWEEN * retries):
+            raise StoppedError(str(error)) from error
+        self.session.count_retry()
+
+    @override
+    def culprits(self, error: CallRejectedError) -> Iterable[int]:
+        """`failedRecords[].index` or `errors[].path`."""
+        return named_records(error.body)
+
+    @override
+    def rejection(self, error: CallRejectedError) -> Outcome:
+        """Read from the first of its errors."""
+        return read_rejection(error.body)
+
+    # The account
+
+    @override
+    def check_credentials(self) -> str | None:
+        """Ask for one custom field: a key that may upload but not read them is good, too."""
+        try:
+            self.session.call("GET", CUSTOM_FIELDS_PATH, params={"page": "1", "limit": "1"})
+        except DeniedError as error:
+            if error.status != FORBIDDEN:
+                raise
+        return None
+
+    @override
+    def describe_account(self) -> list[str]:
+        """What an upload sets going."""
+        return [
+            "An upload can start outreach: leads enter campaigns with a Lead Created entry, and calls and texts follow."
+        ]
+
+
+def _identities(fields: Mapping[str, Any]) -> dict[str, str]:
+    """External id, phone and e-mail: CareCycle matches leads by them in an order that its pages do not tell."""
+    found = {EXTERNAL_ID: f"externalId:{fields[EXTERNAL_ID]}"}
+    if phone := fields.get(PHONE):
+        found[PHONE] = f"phone:{re.sub(r'[^0-9]', '', str(phone))[-10:]}"
+    if email := fields.get("email"):
+        found["email"] = f"email:{str(email).lower()}"
+    return found
+
+
+def _id_from(fields: Mapping[str, Any]) -> str:
+    """An id for a record without a key, from what tells people apart."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, repr([fields.get(name) for name in TELLING])))

@@ -1,0 +1,118 @@
+"""The calls to LeadSquared that deliver leads and look them up (docs/api/leadsquared.md, 1 and 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.http.errors import TransientError
+from lead_connectors.http.session import ApiSession, Retry
+from target_leadsquared.attributes import Attribute
+from target_leadsquared.response import read_rows, read_single
+
+SERVICE = "/v2/LeadManagement.svc"
+BULK_UPSERT = f"{SERVICE}/Lead/Bulk/CreateOrUpdate"
+BULK_CREATE = f"{SERVICE}/Lead/Bulk/Create"
+UPSERT_SINGLE = f"{SERVICE}/Lead.CreateOrUpdate"
+BY_IDS = f"{SERVICE}/Leads/Retrieve/ByIds"
+BY_EMAIL = f"{SERVICE}/Leads.GetByEmailaddress"
+BY_PHONE = f"{SERVICE}/RetrieveLeadByPhoneNumber"
+
+MAX_IDS_A_CALL = 1000
+MAX_TRIES = 10
+"""So often rows that LeadSquared rejects for its rate limit are sent."""
+
+
+class LeadSquaredClient:
+    """Makes the calls of one account.
+
+    Args:
+        session: The account's session.
+    """
+
+    def __init__(self, session: ApiSession) -> None:
+        self._session = session
+
+    def wait_to_retry(self, attempt: int, first_fault: float) -> None:
+        """Wait before an ambiguous call is retried; see `ApiSession.wait_to_retry`."""
+        self._session.wait_to_retry(attempt, first_fault)
+
+    def bulk_upsert(self, leads: Sequence[Sequence[Attribute]], identifiers: Collection[str]) -> list[Outcome]:
+        """Create or update leads, 25 at most. A second call changes nothing, so it is retried freely.
+
+        Args:
+            leads: The attributes of each lead.
+            identifiers: The account's unique fields, to tell which one is in conflict.
+
+        Returns:
+            One outcome a lead, in order.
+
+        Raises:
+            CallRejectedError: LeadSquared rejected the call as a whole.
+            ConnectorError: The run has to end.
+        """
+        return self._rows(BULK_UPSERT, leads, identifiers, Retry.ALWAYS)
+
+    def bulk_create(self, leads: Sequence[Sequence[Attribute]], identifiers: Collection[str]) -> list[Outcome]:
+        """Create leads, 50 at most, without a search. Arguments and errors as `bulk_upsert`.
+
+        Raises:
+            AmbiguousError: The leads may have been created.
+        """
+        return self._rows(BULK_CREATE, leads, identifiers, Retry.ASK)
+
+    def upsert_single(self, lead: Sequence[Attribute], *, post_updated_lead: bool) -> Outcome:
+        """Create or update one lead. Errors as `bulk_upsert`.
+
+        Args:
+            lead: Its attributes.
+            post_updated_lead: Whether the account's automations on lead update are fired.
+        """
+        params = {"postUpdatedLead": "true" if post_updated_lead else "false"}
+        return read_single(self._session.call("POST", UPSERT_SINGLE, params=params, json=list(lead)))
+
+    def find(self, emails: Sequence[str], phones: Sequence[str]) -> dict[str, Any] | None:
+        """The first lead that has one of these e-mails or phones; None where there is none."""
+        lookups = [(BY_EMAIL, "emailaddress", email) for email in emails]
+        lookups += [(BY_PHONE, "phone", phone) for phone in phones]
+        for path, parameter, value in lookups:
+            response = self._session.call("GET", path, params={parameter: value})
+            for lead in response if isinstance(response, list) else []:
+                if isinstance(lead, dict) and lead.get("ProspectID"):
+                    return lead
+        return None
+
+    def read_leads(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Some columns of leads, by their id in lower case.
+
+        Args:
+            ids: At most `MAX_IDS_A_CALL`.
+            columns: Names of lead fields.
+        """
+        body = {
+            "SearchParameters": {"LeadIds": list(ids)},
+            "Columns": {"Include_CSV": ",".join(["ProspectID", *columns])},
+            "Paging": {"PageIndex": 1, "PageSize": MAX_IDS_A_CALL},
+        }
+        response = self._session.call("POST", BY_IDS, json=body)
+        rows = response.get("Leads") if isinstance(response, dict) else None
+        return {str(row.get("ProspectID")).lower(): row for row in rows or [] if isinstance(row, dict)}
+
+    def _rows(
+        self, path: str, leads: Sequence[Sequence[Attribute]], identifiers: Collection[str], retry: Retry
+    ) -> list[Outcome]:
+        """Make a bulk call; rows that were rejected for the rate limit are sent again."""
+        outcomes: dict[int, Outcome] = {}
+        left = list(range(len(leads)))
+        for _ in range(MAX_TRIES):
+            response = self._session.call("POST", path, json=[list(leads[place]) for place in left], retry=retry)
+            rows = read_rows(response, len(left), identifiers)
+            outcomes.update({place: row for place, row in zip(left, rows, strict=True) if row is not None})
+            left = [place for place, row in zip(left, rows, strict=True) if row is None]
+            if not left:
+                return [outcomes[place] for place in range(len(leads))]
+            self._session.quota.pause(self._session.quota.longest_window())
+            self._session.count_retry()
+        msg = "LeadSquared keeps rejecting single rows for its rate limit. Nothing is lost: run again later."
+        raise TransientError(msg)

@@ -1,0 +1,88 @@
+"""Creates leads without giving any of them a twin: after an ambiguous response it looks before it sends again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.http.errors import AmbiguousError
+from lead_connectors.reject_codes import RejectCode
+from target_leadsquared.attributes import Attribute
+from target_leadsquared.client import LeadSquaredClient
+from target_leadsquared.lead_fields import SEARCH_BY
+from target_leadsquared.response import NO_ROW
+
+logger = logging.getLogger("target-leadsquared")
+
+TELLING = ("EmailAddress", "FirstName", "LastName")
+"""These tell a lead from another one that has the same phone, such as a spouse's."""
+CREATED_BEFORE = dt.timedelta(minutes=10)
+"""A lead that is older than this when it is found after an ambiguous create was there before; clocks may differ."""
+
+
+def create_leads(
+    client: LeadSquaredClient, leads: Sequence[Sequence[Attribute]], identifiers: Collection[str]
+) -> list[Outcome]:
+    """Create leads in one call, and again those that an ambiguous call did not create.
+
+    Args:
+        client: Makes the calls.
+        leads: The attributes of each lead.
+        identifiers: The account's unique fields, to tell which one is in conflict.
+
+    Returns:
+        One outcome a lead, in order.
+
+    Raises:
+        CallRejectedError: LeadSquared rejected the call as a whole.
+        ConnectorError: The run has to end.
+    """
+    outcomes: dict[int, Outcome] = {}
+    left = list(range(len(leads)))
+    first_fault: float | None = None
+    attempt = 0
+    sent_at = dt.datetime.now(tz=dt.timezone.utc)
+    while left:
+        try:
+            rows = client.bulk_create([leads[place] for place in left], identifiers)
+        except AmbiguousError as error:
+            first_fault = time.monotonic() if first_fault is None else first_fault
+            attempt += 1
+            # Wait first: a call that timed out may arrive a little after its caller gave up.
+            client.wait_to_retry(attempt, first_fault)
+            logger.warning("%s. Looking for %d leads before any is sent again.", error, len(left))
+            found = {place: _created(client, leads[place], sent_at) for place in left}
+            outcomes |= {place: outcome for place, outcome in found.items() if outcome is not None}
+        else:
+            outcomes |= dict(zip(left, rows, strict=True))
+        left = [place for place in left if place not in outcomes]
+    return [outcomes[place] for place in range(len(leads))]
+
+
+def _created(client: LeadSquaredClient, lead: Sequence[Attribute], sent_at: dt.datetime) -> Outcome | None:
+    """What became of a create: its outcome, or None where the lead is not there and may be sent again."""
+    values = {pair["Attribute"]: pair["Value"] for pair in lead if pair["Attribute"] != SEARCH_BY}
+    emails = [str(email) for email in [values.get("EmailAddress")] if email]
+    phones = [str(phone) for phone in (values.get("Phone"), values.get("Mobile")) if phone]
+    if not emails and not phones:
+        return rejected(RejectCode.NO_RESPONSE, f"{NO_ROW}, and it has no e-mail or phone to look for")
+    found = client.find(emails, phones)
+    return None if found is None else _compared(found, values, sent_at)
+
+
+def _compared(found: dict[str, Any], values: dict[str, Any], sent_at: dt.datetime) -> Outcome:
+    """Whether a lead that was found by an e-mail or phone is the one that was sent, or another person's."""
+    for name in TELLING:
+        if values.get(name) and str(values[name]).casefold() != str(found.get(name) or "").casefold():
+            return rejected(RejectCode.CONFLICT, "another lead has this e-mail or phone")
+    try:
+        created = dt.datetime.strptime(f"{str(found.get('CreatedOn'))[:19]} +0000", "%Y-%m-%d %H:%M:%S %z")
+    except ValueError:
+        created = None
+    if created is not None and created < sent_at - CREATED_BEFORE:
+        return rejected(RejectCode.CONFLICT, "a lead with this e-mail or phone was there before")
+    return Outcome(Status.CREATED, lead_id=str(found["ProspectID"]))

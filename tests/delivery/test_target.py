@@ -1,0 +1,216 @@
+"""A whole target in the process, with a destination that needs no API: messages, STATE, exit codes, --check."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from click.testing import CliRunner
+from singer_sdk import typing as th
+from typing_extensions import override
+
+from lead_connectors.delivery.destination import Destination
+from lead_connectors.delivery.errors import InputError, PersonNeededError, RecordBeforeSchemaError
+from lead_connectors.delivery.outcome import rejected
+from lead_connectors.delivery.settings import delivery_settings
+from lead_connectors.delivery.target import DeliveryTarget
+from lead_connectors.http.errors import TransientError
+from lead_connectors.http.quota import Quota
+from lead_connectors.plugin.errors import SettingsError
+from lead_connectors.reject_codes import RejectCode
+from tests.delivery.fake_destination import FakeDestination
+from tests.scripted_session import ScriptedSession
+
+MAP = {"people": {"Email": "mail", "DoNotCall": "dnc"}}
+
+
+class FakeTarget(DeliveryTarget):
+    """A target whose destination the test holds in its hands."""
+
+    name = "target-fake"
+    fake: ClassVar[FakeDestination]
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        *delivery_settings(
+            vendor="Fake",
+            api_url="http://127.0.0.1:9",
+            max_rows=10,
+            rows_help="10.",
+            max_in_flight=2,
+            rate_limit={"calls": 100, "seconds": 1},
+            opt_out_fields=("DoNotCall",),
+            recognised="nothing",
+        )
+    ).to_dict()
+
+    @property
+    @override
+    def account(self) -> str:
+        return "fake"
+
+    @override
+    def make_destination(self, quota: Quota) -> Destination:
+        return self.fake
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDestination:
+    found = FakeDestination()
+    found.session = ScriptedSession()
+    monkeypatch.setattr(FakeTarget, "fake", found, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the target logs; pytest's own handler misses it where the SDK has set logging up."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    logger = logging.getLogger(FakeTarget.name)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield text
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def target(**settings: Any) -> FakeTarget:
+    return FakeTarget(config={"field_map": MAP, "report_path": "report.json", **settings})
+
+
+def messages(*records: Mapping[str, Any], stream: str = "people") -> str:
+    schema = {"type": "object", "properties": {"id": {}, "mail": {}, "dnc": {}, "extra": {}}}
+    lines: list[Any] = [{"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": ["id"]}]
+    for count, record in enumerate(records, 1):
+        lines += [{"type": "RECORD", "stream": stream, "record": record}, {"type": "STATE", "value": {"n": count}}]
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def person(number: int, **more: Any) -> dict[str, Any]:
+    return {"id": number, "mail": f"p{number}@example.com", **more}
+
+
+def counts(stream: str = "people") -> dict[str, Any]:
+    report = json.loads(Path("report.json").read_text())
+    return {name: value for name, value in report["streams"][stream].items() if value}
+
+
+def test_records_become_leads_and_the_last_state_is_written(
+    fake: FakeDestination, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target().deliver(io.StringIO(messages(person(1), person(2, dnc="yes"))))
+    assert fake.calls == [[{"Email": "p1@example.com"}, {"Email": "p2@example.com", "DoNotCall": True}]]
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()][-1] == {"n": 2}
+    assert counts() == {"read": 2, "accepted": 2}
+
+
+def test_a_stream_that_nobody_asked_for_is_skipped_and_named_once(fake: FakeDestination, log: io.StringIO) -> None:
+    text = messages(person(1), person(2), stream="others")
+    target().deliver(io.StringIO(text + text))
+    assert counts("others") == {"read": 4, "skipped": 4}
+    assert fake.calls == []
+    assert log.getvalue().count("set streams: [others]") == 1
+
+
+def test_what_is_not_mapped_is_named_once_and_a_changed_schema_is_mapped_anew(
+    fake: FakeDestination, log: io.StringIO
+) -> None:
+    changed = messages(person(2, extra=1)).replace('"extra": {}', '"Extra2": {}')
+    target().deliver(io.StringIO(messages(person(1)) * 2 + changed))
+    assert log.getvalue().count("not mapped and not sent: id, extra.") == 1
+    assert log.getvalue().count("not mapped and not sent: id, Extra2.") == 1
+    assert sum(len(call) for call in fake.calls) == 2, "the same record twice is one lead"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"type": "SCHEMA", "stream": "people", "schema": {}}\n', InputError),
+        ('{"type": "RECORD", "stream": "people"}\n', InputError),
+        ('{"type": "RECORD", "stream": "people", "record": {"mail": "Secret"}}\n', RecordBeforeSchemaError),
+        ('{"type": "STATE"}\n', InputError),
+        ('{"type": "BATCH", "stream": "people", "manifest": ["Secret"]}\n', InputError),
+    ],
+)
+def test_a_message_that_cannot_be_taken_stops_the_run_with_its_line(text: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as caught:
+        target().deliver(io.StringIO(text))
+    assert "Secret" not in str(caught.value)
+    assert json.loads(Path("report.json").read_text())["exit_code"] == 1
+
+
+def test_a_fault_ends_the_run_and_everything_is_accounted_for(
+    fake: FakeDestination, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.error = TransientError("gone")
+    with pytest.raises(TransientError):
+        target().deliver(io.StringIO(messages(person(1), person(2))))
+    assert counts() == {"read": 2, "unsent": 2}
+    assert capsys.readouterr().out == ""
+
+
+def test_an_open_opt_out_is_exit_code_3_and_its_record_a_reject(fake: FakeDestination) -> None:
+    fake.outcome_of = lambda _: rejected(RejectCode.API_REJECTED)
+    with pytest.raises(PersonNeededError) as caught:
+        target().deliver(io.StringIO(messages(person(1, dnc=True))))
+    assert caught.value.exit_code == 3
+    (path,) = Path("rejects").glob("people-*.singer")
+    assert b'"_sdc_reject_code":"api_rejected"' in path.read_bytes()
+
+
+def test_a_wrong_map_is_found_before_the_first_record(fake: FakeDestination) -> None:
+    with pytest.raises(SettingsError, match=r"field_map\.people\.Email"):
+        target(field_map={"people": {"Email": {"property": "a", "value": 1}}}).deliver(io.StringIO(""))
+    assert fake.calls == []
+    assert json.loads(Path("report.json").read_text())["exit_code"] == 2
+
+
+def test_a_dry_run_counts_each_field_and_sends_nothing(fake: FakeDestination, log: io.StringIO) -> None:
+    target(dry_run=True).deliver(io.StringIO(messages(person(1), person(2, dnc=True))))
+    assert counts() == {"read": 2, "unsent": 2}
+    assert "mail -> Email" in log.getvalue()
+    assert "filled in 2" in log.getvalue()
+    assert fake.calls == []
+
+
+def command(*arguments: str, stdin: str = "", **settings: Any) -> Any:
+    Path("config.json").write_text(json.dumps({"field_map": MAP, "report_path": "report.json", **settings}))
+    return CliRunner().invoke(FakeTarget.get_singer_command(), ["--config", "config.json", *arguments], input=stdin)
+
+
+def test_check_shows_the_map_and_sends_nothing(fake: FakeDestination) -> None:
+    done = command("--check")
+    assert done.exit_code == 0
+    assert "mail" in done.stderr
+    assert "100 calls in 1 s; 10 leads a call, at most 2 calls under way" in done.stderr
+    assert done.stdout == ""
+    assert fake.calls == []
+
+
+def test_check_tells_all_that_is_wrong_with_exit_code_2() -> None:
+    done = command("--check", field_map={"people": {"Email": {"property": "a", "convert": "dat"}}})
+    assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [["--check", "--replay", "config.json"], ["--replay"], ["config.json"]])
+def test_flags_that_exclude_each_other_are_named(arguments: list[str]) -> None:
+    assert command(*arguments).exit_code == 2
+
+
+def test_a_replay_sends_rejects_again_and_removes_what_is_accepted(fake: FakeDestination) -> None:
+    fake.outcome_of = lambda _: rejected(RejectCode.API_REJECTED)
+    target().deliver(io.StringIO(messages(person(1), person(2))))
+    (path,) = Path("rejects").glob("*.singer")
+    fake.outcome_of = FakeDestination().outcome_of
+    fake.calls.clear()
+    done = command("--replay", str(path))
+    assert done.exit_code == 0, done.stderr
+    assert [body["Email"] for body in fake.calls[0]] == ["p1@example.com", "p2@example.com"]
+    assert not path.exists()
+    assert done.stdout == "", "a replay writes no STATE"
