@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from lead_connectors.delivery.destination import Destination
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -18,6 +21,8 @@ PAGES = [
 ]
 OUTSIDE = re.compile(r"[a-z]+:")
 LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)")
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+MAX_TARGET_LINES = 150
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 CITED_PAGE = re.compile(r"(?<![\w/.*<-])(?:[\w-]+/|\.{1,2}/)*[\w-]+\.md\b")
@@ -84,3 +89,13 @@ def test_no_file_cites_a_page_that_is_not_here() -> None:
         cited = [page for page in CITED_PAGE.findall(text) if not any((folder / page).is_file() for folder in folders)]
         missing += [f"{path.relative_to(ROOT)}: {page}" for page in cited + ABSOLUTE.findall(text)]
     assert missing == []
+
+
+def test_the_target_in_contributing_is_complete() -> None:
+    code = "\n".join(PYTHON.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+    names: dict[str, Any] = {"__name__": "target_acme"}
+    exec(code, names)
+    destination = names["TargetAcme"](config={"token": "made up"}).destination
+    assert isinstance(destination, Destination)
+    assert destination.body({"email": "ann@example.com"}) == {"email": "ann@example.com"}
+    assert len(code.splitlines()) < MAX_TARGET_LINES
