@@ -27,6 +27,7 @@ FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 CITED_PAGE = re.compile(r"(?<![\w/.*<-])(?:[\w-]+/|\.{1,2}/)*[\w-]+\.md\b")
 TEXT_FILES = {".md", ".py", ".toml", ".yml", ".sh", ".json", ""}
+CITED_SECTION = re.compile(r"(api/\w+\.md)`?,? (\d(?:\.\d)?)(?: and (\d(?:\.\d)?))?")
 ABSOLUTE = re.compile(r"(?<![\w.~-])/(?:work|home|root|Users)/")
 
 
@@ -88,6 +89,21 @@ def test_no_file_cites_a_page_that_is_not_here() -> None:
         folders = (ROOT, ROOT / "docs", path.parent)
         cited = [page for page in CITED_PAGE.findall(text) if not any((folder / page).is_file() for folder in folders)]
         missing += [f"{path.relative_to(ROOT)}: {page}" for page in cited + ABSOLUTE.findall(text)]
+    assert missing == []
+
+
+def test_every_section_that_code_cites_exists() -> None:
+    missing = []
+    for path in tracked_files():
+        if path.suffix not in {".py", ".json"} or path == Path(__file__).resolve():
+            continue
+        for page, *numbers in CITED_SECTION.findall(path.read_text(encoding="utf-8")):
+            headings = HEADING.findall(text_of(ROOT / "docs" / page))
+            missing += [
+                f"{path.relative_to(ROOT)}: {page} {number}"
+                for number in numbers
+                if number and not any(re.match(rf"{re.escape(number)}\.? ", heading) for heading in headings)
+            ]
     assert missing == []
 
 
