@@ -1,7 +1,7 @@
-"""The main job before your eyes: real ``meltano run``, twice, against the sandbox on this machine.
+"""Shows the main job: the real ``meltano run``, twice, against the sandbox on this machine.
 
-Everything happens in a temporary folder, with a copy of this project's ``meltano.yml``: no state, ledger, ``.env`` or
-account of yours is touched, and nothing is left behind.
+The demo works in a temporary folder with a copy of this project's ``meltano.yml``. It does not touch your state,
+ledger, ``.env`` or accounts. It removes the folder at the end. What ``make`` installed (``.venv``, ``.cache``) stays.
 """
 
 from __future__ import annotations
@@ -29,112 +29,116 @@ PROJECT_ROOT = "${MELTANO_PROJECT_ROOT}"
 JOB = ("tap-carecycle", "target-leadsquared")
 UPDATED, INSERTED = 7, 3
 SEED = "2"
-"""Of these people the one who changed last, whom the second run reads again, has become a lead."""
-PATIENCE = 270
-"""Seconds for one command: a demo that hangs is a demo that failed."""
+"""With this seed, the customer who changed last became a lead: the second run reads that customer again."""
+MAX_COMMAND_SECONDS = 270
+"""A command that takes longer fails the demo."""
 
 REASONS = {
-    "conflict": "their e-mail or phone already belongs to another lead (a couple with one phone, say)",
-    "duplicate": "LeadSquared sees a duplicate",
-    "invalid_value": "a value that is none, such as a phone number that cannot exist",
-    "key_missing": "nothing to recognise them by",
+    "conflict": "e-mail or phone belongs to another lead (for example a couple with one phone)",
+    "duplicate": "sent twice in one call",
+    "invalid_value": "invalid value (for example an impossible phone number)",
+    "key_missing": "no identifier",
     "required_missing": "no e-mail and no phone",
-    "too_long": "a value longer than its field",
+    "too_long": "value too long for its field",
 }
 
 
 class DemoError(Exception):
-    """The demo did not show what it promises."""
+    """The demo did not show what README promises."""
 
 
 def say(text: str = "") -> None:
-    """Print a line at once."""
+    """Print a line without buffering."""
     print(text, flush=True)
 
 
-class Stop:
-    """Turns Ctrl-C and the signals that end a process into SystemExit, and can put that off.
+class StopSignals:
+    """Turns Ctrl-C and other stop signals into SystemExit, and can defer it.
 
-    Between the start of a child and the moment its handle is held, an exception would leave the child behind.
+    An exception between the start of a child process and the assignment of its handle would leave the child behind.
     """
 
     def __init__(self) -> None:
         self._number: int | None = None
-        self._later = False
+        self._is_deferred = False
 
     def __call__(self, number: int, _frame: object) -> None:
         """Handle a signal."""
         self._number = number
-        if not self._later:
+        if not self._is_deferred:
             raise SystemExit(128 + number)
 
     @contextlib.contextmanager
-    def put_off(self) -> Iterator[None]:
-        """Put it off to the end of the block.
+    def deferred(self) -> Iterator[None]:
+        """Defer SystemExit to the end of the block.
 
         Raises:
-            SystemExit: The demo was stopped meanwhile, or before.
+            SystemExit: A signal arrived inside the block or before it.
         """
-        self._later = True
+        self._is_deferred = True
         try:
             yield
         finally:
-            self._later = False
+            self._is_deferred = False
         if self._number is not None:
             raise SystemExit(128 + self._number)
 
 
-STOP = Stop()
+STOP_SIGNALS = StopSignals()
 
 
-def end(process: subprocess.Popen[Any]) -> None:
-    """Stop a process and all that it started."""
-    for number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+def stop_process(process: subprocess.Popen[Any]) -> None:
+    """Stop a process and all processes in its group."""
+    for number, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
+            process.wait(seconds)
             break
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
-def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
-    """Run a command in a process group of its own, which ends with the block."""
+def running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Run a command in its own process group, which is stopped at the end of the block."""
     process = None
     try:
-        with STOP.put_off():
+        with STOP_SIGNALS.deferred():
             process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, **options)
         yield process
     finally:
         if process is not None:
-            with STOP.put_off():
-                end(process)
+            with STOP_SIGNALS.deferred():
+                stop_process(process)
 
 
 class Sandbox:
-    """Both APIs on a free port of this machine."""
+    """Both APIs on a free port of this machine, and its control API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def ask(self, what: str, body: dict[str, int] | None = None) -> Any:
+    def control(self, path: str, body: dict[str, int] | None = None) -> Any:
         """Call the sandbox's control API."""
-        request = urllib.request.Request(f"{self.url}/__sandbox__/{what}")
+        request = urllib.request.Request(f"{self.url}/__sandbox__/{path}")
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(request, timeout=30) as answer:
-            return json.load(answer)
+        with direct.open(request, timeout=30) as response:
+            return json.load(response)
 
     def calls(self) -> tuple[int, int]:
-        """Calls that reached CareCycle and LeadSquared so far, and whether one was refused for its limit."""
-        apis = self.ask("stats")["apis"]
-        refused = sum(api["rate_limited_calls"] for api in apis.values())
-        if refused:
-            msg = f"{refused} calls were refused for going over a limit."
+        """Return the calls that CareCycle and LeadSquared received so far.
+
+        Raises:
+            DemoError: A call exceeded a rate limit.
+        """
+        apis = self.control("stats")["apis"]
+        rate_limited = sum(api["rate_limited_calls"] for api in apis.values())
+        if rate_limited:
+            msg = f"{rate_limited} calls exceeded a rate limit."
             raise DemoError(msg)
         return apis["carecycle"]["calls"], apis["leadsquared"]["calls"]
 
@@ -145,7 +149,7 @@ def sandbox(customers: int, log: Path) -> Iterator[Sandbox]:
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--customers", str(customers), "--seed", SEED]
     with (
         log.open("wb") as errors,
-        started(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        running(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         assert process.stdout is not None
         ready = "sandbox ready on "
@@ -158,7 +162,7 @@ def sandbox(customers: int, log: Path) -> Iterator[Sandbox]:
 
 
 class Project:
-    """A copy of this project's meltano.yml, pointed at the sandbox, in a folder of its own."""
+    """A Meltano project in its own folder: a copy of this project's meltano.yml that uses the sandbox."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -186,129 +190,132 @@ class Project:
         }
 
     def meltano(self, *arguments: str) -> None:
-        """Run Meltano; what it says is shown only if it fails."""
+        """Run Meltano. Its output is shown only if it fails."""
         command = [str(SCRIPTS / "meltano"), *arguments]
         with (
             self._log.open("w+b") as log,
-            started(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log) as process,
+            running(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log) as process,
         ):
             try:
-                code = process.wait(PATIENCE)
+                code = process.wait(MAX_COMMAND_SECONDS)
             except subprocess.TimeoutExpired:
                 code = None
             if code != 0:
                 tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
-                how = "did not end" if code is None else f"ended with exit code {code}"
+                how = "took too long" if code is None else f"ended with exit code {code}"
                 msg = f"meltano {' '.join(arguments)} {how}. Its last lines:\n\n{tail}"
                 raise DemoError(msg)
 
     def run(self) -> dict[str, Any]:
-        """Run the main job and return the target's own account of the stream customers."""
+        """Run the main job and return the target's report on the stream customers."""
         say(f"$ meltano run {' '.join(JOB)}")
         self.report.unlink(missing_ok=True)
         self.meltano("run", *JOB)
         report = json.loads(self.report.read_text())
-        account: dict[str, Any] = report["streams"]["customers"] | {"opt_outs": report["opt_outs"]["raised"]}
-        return account
+        counts: dict[str, Any] = report["streams"]["customers"] | {"opt_outs": report["opt_outs"]["raised"]}
+        return counts
 
 
-def tell(account: dict[str, Any], before: tuple[int, int], after: tuple[int, int]) -> None:
-    """Say in plain words what a run did."""
-    lines = [(account["read"], "customers read"), (account["created"], "leads created")]
-    lines += [(account[name], words) for name, words in SOMETIMES.items() if account[name]]
-    lines += [(count, f"rejected: {REASONS.get(code, code)}") for code, count in account["rejected"].items()]
+def show(counts: dict[str, Any], before: tuple[int, int], after: tuple[int, int]) -> None:
+    """Print a run's counts in plain words."""
+    lines = [(counts["read"], "customers read"), (counts["created"], "leads created")]
+    lines += [(counts[name], words) for name, words in OTHER_COUNTS.items() if counts[name]]
+    lines += [(count, f"rejected: {REASONS.get(code, code)}") for code, count in counts["rejected"].items()]
+    if counts["opt_outs"]:
+        what = "opt-out" if counts["opt_outs"] == 1 else "opt-outs"
+        lines.append((counts["opt_outs"], f"{what} {RECORDED}"))
     for count, words in lines:
         say(f"  {count:>7,}  {words}")
-    if account["opt_outs"]:
-        say(f"  {account['opt_outs']:>7,}  want no contact: LeadSquared knows, even where the rest was rejected")
-    carecycle, leadsquared = (late - early for late, early in zip(after, before, strict=True))
-    say(f"  calls used: {carecycle} of CareCycle, {leadsquared} of LeadSquared")
+    carecycle, leadsquared = (later - earlier for later, earlier in zip(after, before, strict=True))
+    say(f"  API calls: {carecycle} to CareCycle, {leadsquared} to LeadSquared")
     say()
 
 
-SOMETIMES = {
+OTHER_COUNTS = {
     "updated": "leads updated",
     "accepted": "leads accepted",
-    "unchanged": "not sent: nothing in them has changed since they were accepted",
+    "unchanged": "not sent: unchanged since it was last accepted",
     "collapsed": "older versions of a customer in the same call",
     "skipped": "skipped",
     "unsent": "not sent",
 }
+RECORDED = "recorded in LeadSquared (including leads that were otherwise rejected)"
 
 
-def want(what: str, found: object, wanted: object) -> None:
-    """Hold what was found against what was promised.
+def check(what: str, found: object, expected: object) -> None:
+    """Compare a result with what was promised.
 
     Raises:
         DemoError: They differ.
     """
-    if found != wanted:
-        msg = f"{what}: {found}, but it should be {wanted}."
+    if found != expected:
+        msg = f"{what}: expected {expected}, found {found}."
         raise DemoError(msg)
 
 
-def rejects(account: dict[str, Any]) -> int:
+def count_rejects(counts: dict[str, Any]) -> int:
     """Count a run's rejects."""
-    return sum(account["rejected"].values())
+    return sum(counts["rejected"].values())
 
 
-def lost(both: Sandbox, rejects_folder: Path) -> set[str]:
-    """Find customers who are neither in LeadSquared nor in a file of rejects."""
-    people = {row["id"] for row in both.ask("customers") if not row["testCustomer"]}
+def find_lost(both: Sandbox, rejects_folder: Path) -> set[str]:
+    """Find customers who are neither in LeadSquared nor in a reject file."""
+    people = {row["id"] for row in both.control("customers") if not row["testCustomer"]}
     for path in rejects_folder.rglob("*.singer"):
         messages = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         people -= {message["record"]["id"] for message in messages if message["type"] == "RECORD"}
-    return people - {lead.get("mx_CareCycle_Id") for lead in both.ask("leads")}
+    return people - {lead.get("mx_CareCycle_Id") for lead in both.control("leads")}
 
 
 def demo(customers: int, folder: Path) -> None:
     """Show both runs.
 
     Raises:
-        DemoError: Something else happened than was promised.
+        DemoError: A result differs from what README promises.
     """
     with sandbox(customers, folder / "sandbox.log") as both:
-        say(f"The sandbox plays both APIs on {both.url}: {customers:,} customers in CareCycle, no lead in LeadSquared.")
+        say(f"The sandbox stands in for both APIs on {both.url}.")
+        say(f"CareCycle has {customers:,} customers, LeadSquared has no leads.")
         project = Project(folder, both.url)
-        say("Meltano installs the plugins, as it would for you ...")
+        say("Meltano installs the plugins ...")
         project.meltano("install")
         say()
 
         start = both.calls()
         first = project.run()
         between = both.calls()
-        tell(first, start, between)
-        want("Customers read", first["read"], customers)
-        want("Created and rejected", first["created"] + rejects(first), customers)
-        want("Customers who are neither a lead nor rejected", sorted(lost(both, folder / "rejects")), [])
+        show(first, start, between)
+        check("Customers read", first["read"], customers)
+        check("Created and rejected", first["created"] + count_rejects(first), customers)
+        check("Customers who are neither a lead nor rejected", sorted(find_lost(both, folder / "rejects")), [])
 
-        written = len(both.ask("history"))
-        changed = both.ask("change", {"update": UPDATED, "insert": INSERTED})
-        say(f"Now {UPDATED} customers change in CareCycle and {INSERTED} new ones appear.")
+        written = len(both.control("history"))
+        changed = both.control("change", {"update": UPDATED, "insert": INSERTED})
+        say(f"Now {UPDATED} customers change in CareCycle and {INSERTED} new customers are added.")
         say()
         second = project.run()
-        tell(second, between, both.calls())
-        leads = {lead["ProspectID"]: lead for lead in both.ask("leads")}
-        arrived = [leads[write["id"]]["mx_CareCycle_Id"] for write in both.ask("history")[written:]]
-        want("Customers sent", sorted(arrived), sorted(changed["updated"] + changed["inserted"]))
-        want("Leads updated", second["updated"], UPDATED)
-        want("Leads created", second["created"], INSERTED)
-        want("Rejected", rejects(second), 0)
-        say(f"The second run sent those {UPDATED + INSERTED} and nobody else.")
+        show(second, between, both.calls())
+        leads = {lead["ProspectID"]: lead for lead in both.control("leads")}
+        arrived = [leads[write["id"]]["mx_CareCycle_Id"] for write in both.control("history")[written:]]
+        check("Customers sent", sorted(arrived), sorted(changed["updated"] + changed["inserted"]))
+        check("Leads updated", second["updated"], UPDATED)
+        check("Leads created", second["created"], INSERTED)
+        check("Rejected", count_rejects(second), 0)
+        say(f"The second run sent these {UPDATED + INSERTED} customers and no others.")
 
 
 def main() -> int:
-    """Run the demo and clean up, whatever happens.
+    """Run the demo and clean up in every case.
 
     Returns:
         The exit code.
     """
     parser = argparse.ArgumentParser(prog="make demo", description="Shows the main job against the sandbox.")
-    parser.add_argument("--customers", type=int, default=1000, help="how many people the sandbox makes up")
+    parser.add_argument("--customers", type=int, default=1000, help="number of made-up customers in the sandbox")
     customers = parser.parse_args().customers
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, STOP)
-    begun = time.monotonic()
+        signal.signal(number, STOP_SIGNALS)
+    started_at = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="leads-demo-"))
     try:
         demo(customers, folder)
@@ -319,9 +326,10 @@ def main() -> int:
         sys.stderr.write("\nStopped.\n")
         raise
     finally:
-        with STOP.put_off():
+        with STOP_SIGNALS.deferred():
             shutil.rmtree(folder, ignore_errors=True)
-    say(f"The sandbox is stopped, nothing is left behind. {time.monotonic() - begun:.0f} seconds.")
+    say("The sandbox is stopped and the demo's folder is removed. What make installed stays: make clean removes it.")
+    say(f"{time.monotonic() - started_at:.0f} seconds.")
     return 0
 
 

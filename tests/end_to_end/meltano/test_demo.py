@@ -1,4 +1,4 @@
-"""A stopped demo leaves nothing behind; what it shows is tested with the README, which quotes it."""
+"""A stopped demo leaves no process and no file. The test of README checks what the demo prints."""
 
 from __future__ import annotations
 

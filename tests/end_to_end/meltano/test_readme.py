@@ -1,7 +1,8 @@
-"""Every shell block of README.md is run, as it stands there."""
+"""Runs every shell block of README.md as it is written there."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -85,4 +86,8 @@ def test_plain_pipes(tmp_path: Path, bare_repository: str, sandbox: Sandbox) -> 
     environment["PATH"] = f"{tmp_path / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     shell(PLAIN, clone, environment)
     assert sandbox.leads()
-    assert "bookmarks" in (clone / "state.json").read_text(encoding="utf-8").splitlines()[-1]
+    assert "bookmarks" in json.loads((clone / "state.json").read_text(encoding="utf-8"))
+    written = len(sandbox.history())
+    shell(PLAIN.replace("pip install .\n", ""), clone, environment)
+    assert len(sandbox.history()) <= written + 1
+    assert "bookmarks" in json.loads((clone / "state.json").read_text(encoding="utf-8"))
