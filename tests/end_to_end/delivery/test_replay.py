@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Sandbox, assert_balanced, leadsquared, report, run, singer
+from tests.processes import assert_balanced, leadsquared, report, run, singer
+from tests.sandbox_client import Sandbox
 
 TARGET = "target-leadsquared"
 PHONES = ["+12125550123", "+12125550124", "+12125550125", "+12125550126"]
@@ -50,7 +51,7 @@ def rejected_once(sandbox: Sandbox, folder: Path, **more: Any) -> Path:
     done = run(TARGET, settings(sandbox, **more), stdin=singer(people), cwd=folder)
     assert done.code == 0, done.err
     assert len(records(reject_file(folder))) == 2
-    sandbox.post("faults", method="DELETE")
+    sandbox.delete("faults")
     return reject_file(folder)
 
 
@@ -128,7 +129,7 @@ def test_an_older_version_may_still_raise_an_opt_out(sandbox: Sandbox, tmp_path:
     first = run(TARGET, config, stdin=singer([person(0, no_calls=True)]), cwd=tmp_path)
     assert first.code == 3, first.err
     path = reject_file(tmp_path)
-    sandbox.post("faults", method="DELETE")
+    sandbox.delete("faults")
     assert run(TARGET, config, stdin=singer([person(0, name="Newer0")]), cwd=tmp_path).code == 0
     replay(sandbox, tmp_path, path, ledger_path="people.ledger")
     (lead,) = sandbox.leads()

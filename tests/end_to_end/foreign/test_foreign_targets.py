@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.foreign.conftest import Database, peer, selected_catalog
-from tests.processes import BIN, Sandbox, carecycle, pipe, write_config
+from tests.processes import BIN, carecycle, pipe, write_config
+from tests.sandbox_client import Sandbox
 
 TAP = "tap-carecycle"
 PLAIN = ("callerId", "firstName", "lastName", "email", "status", "state", "doNotCall", "totalCalls", "dateOfBirth")

@@ -8,18 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.processes import (
-    ACCESS_KEY,
-    CARECYCLE_KEY,
-    SECRET_KEY,
-    Sandbox,
-    carecycle,
-    leadsquared,
-    report,
-    run,
-    running_sandbox,
-    singer,
-)
+from tests.processes import carecycle, leadsquared, report, run, singer
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Sandbox, running_sandbox
 
 LEADSQUARED, CARECYCLE = "target-leadsquared", "target-carecycle"
 MAP = {"people": {"EmailAddress": "mail", "FirstName": {"property": ["nick", "name"]}, "mx_DOB": "person.born"}}

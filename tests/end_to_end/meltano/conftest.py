@@ -10,7 +10,8 @@ import pytest
 
 from tests.end_to_end.meltano.hub import running_hub
 from tests.end_to_end.meltano.project import ROOT, Project, clean_environment
-from tests.processes import BIN, Sandbox
+from tests.processes import BIN
+from tests.sandbox_client import Sandbox
 
 SANDBOX_IN_PROJECT = "http://127.0.0.1:8765"
 PIP_URL = "pip_url: -e ${MELTANO_PROJECT_ROOT}"

@@ -14,7 +14,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.processes import BIN, Sandbox
+from tests.processes import BIN
+from tests.sandbox_client import Sandbox
 
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS = 180

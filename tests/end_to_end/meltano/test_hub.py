@@ -14,7 +14,8 @@ import pytest
 from scripts.repeat_settings import PLUGINS
 from tests.end_to_end.meltano.hub import definitions, read
 from tests.end_to_end.meltano.project import JOB, ROOT, Project, call, point_at
-from tests.processes import ACCESS_KEY, BIN, CARECYCLE_KEY, SECRET_KEY, Sandbox
+from tests.processes import BIN
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Sandbox
 
 VARIANT = "lead-connectors"
 

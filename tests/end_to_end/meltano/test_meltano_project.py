@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.end_to_end.meltano.project import JOB, ROOT, Project, point_at
-from tests.processes import Sandbox, running_sandbox
+from tests.sandbox_client import Sandbox, running_sandbox
 
 SANDBOX = "--environment=sandbox"
 CARECYCLE_KEY = "cc_$HOME$$x"

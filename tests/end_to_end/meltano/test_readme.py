@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.meltano.project import ROOT, Done, Project, call, clean_environment, point_at
-from tests.processes import ACCESS_KEY, BIN, CARECYCLE_KEY, SECRET_KEY, Sandbox
+from tests.processes import BIN
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Sandbox
 
 KEYS = {
     "TAP_CARECYCLE_API_KEY": CARECYCLE_KEY,
