@@ -15,6 +15,9 @@ from tap_carecycle.tap import TapCareCycle
 from tests.end_to_end.tap.conftest import Tap
 from tests.sandbox_client import CARECYCLE_KEY, Sandbox, running_sandbox
 
+# In real time: not beside each other.
+pytestmark = pytest.mark.xdist_group("real_time")
+
 
 def records_of(tap: TapCareCycle) -> list[str]:
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
