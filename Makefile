@@ -6,6 +6,7 @@
 
 PYTHON ?=
 ARGS ?=
+WORKERS ?= auto
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := $(patsubst tests/peers/%.txt,.peers/%/.ready,$(wildcard tests/peers/*.txt))
@@ -30,7 +31,7 @@ demo: $(READY) ## watch 1,000 customers become leads, with real meltano, against
 test: $(READY) $(PEERS) ## lint, types and all tests (ARGS="-k name" picks some)
 	@$(MAKE) --no-print-directory lint
 	@echo "[test] pytest"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup $(ARGS)
 	@echo "[test] all passed"
 
 sandbox: $(READY) ## both APIs on this machine, for trying things by hand

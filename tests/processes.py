@@ -1,4 +1,4 @@
-"""Runs the sandbox and the installed commands as real processes, for all tests."""
+"""Runs the installed commands as real processes, and makes their settings and their input."""
 
 from __future__ import annotations
 
@@ -9,82 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-CARECYCLE_KEY = "cc_sandbox_0123456789abcdef"
-ACCESS_KEY = "u$rsandbox0123456789abcdef"
-SECRET_KEY = "sandboxsecret$0123456789abcdef"
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Sandbox
+
 BIN = Path(sys.executable).parent
 SECONDS = 120
-
-
-@dataclasses.dataclass
-class Sandbox:
-    """A running sandbox."""
-
-    url: str
-    process: subprocess.Popen[str]
-
-    def get(self, what: str) -> Any:
-        """Read from the control API."""
-        with urllib.request.urlopen(f"{self.url}/__sandbox__/{what}", timeout=30) as answer:
-            return json.load(answer)
-
-    def post(self, what: str, body: Any = None, method: str = "POST") -> Any:
-        """Steer through the control API."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/__sandbox__/{what}", data=data, method=method)
-        request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def stats(self, api: str) -> dict[str, Any]:
-        """What the sandbox counted for one API."""
-        counted: dict[str, Any] = self.get("stats")["apis"][api]
-        return counted
-
-    def leads(self) -> list[dict[str, Any]]:
-        """All LeadSquared leads."""
-        return list(_rows(self.get("leads")))
-
-    def customers(self) -> list[dict[str, Any]]:
-        """All CareCycle customers."""
-        return list(_rows(self.get("customers")))
-
-    def history(self) -> list[dict[str, Any]]:
-        """Every write that was applied, in order."""
-        return list(_rows(self.get("history")))
-
-
-def _rows(answer: Any) -> Iterable[dict[str, Any]]:
-    if isinstance(answer, dict):
-        answer = next(value for value in answer.values() if isinstance(value, list))
-    rows: list[dict[str, Any]] = answer
-    return rows
-
-
-@contextlib.contextmanager
-def running_sandbox(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Sandbox]:
-    """Start a sandbox on a free port and stop it at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(env or {})},
-    )
-    try:
-        assert process.stdout is not None
-        ready = process.stdout.readline()
-        assert ready.startswith("sandbox ready on "), f"the sandbox did not start: {ready!r}"
-        yield Sandbox(ready.split()[-1], process)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 @dataclasses.dataclass
@@ -96,7 +28,7 @@ class Run:
     err: str
 
     def states(self) -> list[dict[str, Any]]:
-        """The STATE values on stdout; nothing else may be there."""
+        """Return the STATE values on stdout; nothing else may be there."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
@@ -117,7 +49,7 @@ def run(
         cwd=cwd,
         timeout=SECONDS,
         check=False,
-        env=_environment(env),
+        env=plugin_environment(env),
     )
     return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -131,7 +63,7 @@ def start(command: str, config: Mapping[str, Any], *arguments: str, cwd: Path) -
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
-        env=_environment(None),
+        env=plugin_environment(None),
         start_new_session=True,
     )
 
@@ -155,7 +87,7 @@ def pipe(commands: Sequence[tuple[str, Mapping[str, Any], Sequence[str]]], *, cw
             stdout=subprocess.PIPE,
             stderr=(cwd / f"{Path(name).name}.err").open("wb"),
             cwd=cwd,
-            env=_environment(None),
+            env=plugin_environment(None),
         )
         if source is not subprocess.DEVNULL:
             source.close()
@@ -218,6 +150,7 @@ def assert_balanced(account: Mapping[str, Any]) -> None:
         assert stream["read"] == columns + sum(stream["rejected"].values()), f"{name} does not balance: {stream}"
 
 
-def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+def plugin_environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the variables of this process without any plugin setting, and `extra`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_"))}
     return {**kept, **(extra or {})}

@@ -18,6 +18,9 @@ from lead_connectors.http.quota import Quota, Window
 from lead_connectors.http.session import ApiSession
 from tests.http.loopback import ERRORS, Loopback, in_windows, max_in_any_window
 
+# In real time: not beside each other.
+pytestmark = pytest.mark.xdist_group("real_time")
+
 CALLER = Path(__file__).with_name("caller.py")
 ROOT = CALLER.parents[2]
 

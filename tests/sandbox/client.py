@@ -1,20 +1,17 @@
-"""What the sandbox's own tests call it with."""
+"""What the sandbox's own tests call both APIs with."""
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import requests
 
-KEY = {"x-api-key": "cc_sandbox_0123456789abcdef"}
-LSQ_KEYS = {
-    "x-LSQ-AccessKey": "u$rsandbox0123456789abcdef",
-    "x-LSQ-SecretKey": "sandboxsecret$0123456789abcdef",
-}
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, WITHOUT_LIMITS, Sandbox, running_sandbox
+
+KEY = {"x-api-key": CARECYCLE_KEY}
+LSQ_KEYS = {"x-LSQ-AccessKey": ACCESS_KEY, "x-LSQ-SecretKey": SECRET_KEY}
 LEADS = "/v2/LeadManagement.svc/"
 UPSERT = f"{LEADS}Lead/Bulk/CreateOrUpdate"
 CREATE = f"{LEADS}Lead/Bulk/Create"
@@ -25,23 +22,20 @@ def lead(**values: str) -> list[dict[str, Any]]:
     return [{"Attribute": name, "Value": value} for name, value in values.items()]
 
 
-class SandboxClient:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.session = requests.Session()
+class SandboxClient(Sandbox):
+    """The control API, and plain calls of both APIs."""
 
-    def control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.session.request(method, f"{self.url}/__sandbox__/{path}", json=body, timeout=10)
-        assert answer.ok, answer.text
-        return answer.json()
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.session = requests.Session()
 
     def page(self, **query: Any) -> requests.Response:
         return self.session.get(f"{self.url}/v2/customers", params=query, headers=KEY, timeout=10)
 
     def items(self, **query: Any) -> list[dict[str, Any]]:
-        answer = self.page(limit=100, **query)
-        assert answer.status_code == 200, answer.text
-        items: list[dict[str, Any]] = answer.json()["items"]
+        response = self.page(limit=100, **query)
+        assert response.status_code == 200, response.text
+        items: list[dict[str, Any]] = response.json()["items"]
         return items
 
     def upload(self, *records: Any, **options: Any) -> requests.Response:
@@ -50,36 +44,20 @@ class SandboxClient:
             f"{self.url}/v2/leads/upload", headers={**KEY, **options.pop("headers", {})}, timeout=10, **options
         )
 
-    def post(self, path: str, body: Any, **options: Any) -> requests.Response:
+    def post_lsq(self, path: str, body: Any, **options: Any) -> requests.Response:
         return self.session.post(f"{self.url}{path}", json=body, headers=LSQ_KEYS, timeout=10, **options)
 
-    def upsert(self, *leads: Any) -> list[dict[str, Any]]:
-        answer = self.post(UPSERT, list(leads))
-        assert answer.status_code == 200, answer.text
-        return list(answer.json())
-
-    def get(self, path: str, **query: str) -> requests.Response:
+    def get_lsq(self, path: str, **query: str) -> requests.Response:
         return self.session.get(f"{self.url}{path}", params=query, headers=LSQ_KEYS, timeout=10)
 
-    def fault(self, kind: str, **options: Any) -> None:
-        self.control("POST", "faults", [{"kind": kind, **options}])
-
-    def stats(self) -> dict[str, Any]:
-        return dict(self.control("GET", "stats"))
+    def upsert(self, *leads: Any) -> list[dict[str, Any]]:
+        response = self.post_lsq(UPSERT, list(leads))
+        assert response.status_code == 200, response.text
+        return list(response.json())
 
 
 @contextlib.contextmanager
 def started(*arguments: str) -> Iterator[SandboxClient]:
-    """Run `python -m sandbox` on a free port with its limits off, and stop it afterwards."""
-    off = ["--carecycle-limit", "0/0", "--leadsquared-limit", "0/0"]
-    command = [sys.executable, "-m", "sandbox", "--port", "0", *off, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline()
-            assert line.startswith("sandbox ready on http://127.0.0.1:"), line
-            yield SandboxClient(line.split()[-1])
-        finally:
-            process.terminate()
-            process.wait(10)
-    assert process.returncode == 0
+    """Run a sandbox with its limits off unless the arguments say otherwise."""
+    with running_sandbox(*WITHOUT_LIMITS, *arguments) as sandbox:
+        yield SandboxClient(sandbox.url)

@@ -1,4 +1,4 @@
-"""A sandbox as a real process, put back to its start before each test."""
+"""The sandbox of these tests has 300 customers and a client that calls its APIs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from tests.sandbox.client import SandboxClient, started
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[SandboxClient]:
+def shared_sandbox() -> Iterator[SandboxClient]:
     with started("--customers", "300") as client:
         yield client
-
-
-@pytest.fixture
-def sandbox(server: SandboxClient) -> SandboxClient:
-    server.control("POST", "reset")
-    return server

@@ -88,16 +88,16 @@ def test_faults_limits_and_forms_on_the_command_line() -> None:
         assert sandbox.page(page=9).status_code == 404
         assert "T" not in sandbox.items()[0]["createdAt"]
         assert [row.get("ErrorMessage") for row in sandbox.upsert(lead(EmailAddress="a@example.com"))] == ["no"]
-        statuses = [sandbox.post(UPSERT, [lead(EmailAddress="b@example.com")]).status_code for _ in range(2)]
+        statuses = [sandbox.post_lsq(UPSERT, [lead(EmailAddress="b@example.com")]).status_code for _ in range(2)]
         assert statuses == [200, 403]
 
 
 def test_the_wrong_host_is_told_the_right_one() -> None:
     with started("--customers", "0", "--account-host", "right.example.com") as sandbox:
-        answer = sandbox.get(f"{LEADS}LeadsMetaData.Get")
+        answer = sandbox.get_lsq(f"{LEADS}LeadsMetaData.Get")
         assert answer.status_code == 401
         assert "right.example.com" in answer.json()["ExceptionMessage"]
-        found = sandbox.get("/v2/Authentication.svc/UserByAccessKey.Get").json()
+        found = sandbox.get_lsq("/v2/Authentication.svc/UserByAccessKey.Get").json()
         assert found["LSQCommonServiceURLs"]["api"] == "right.example.com"
         right = {**LSQ_KEYS, "Host": "right.example.com"}
         assert requests.get(f"{sandbox.url}{LEADS}LeadsMetaData.Get", headers=right).status_code == 200
@@ -105,4 +105,4 @@ def test_the_wrong_host_is_told_the_right_one() -> None:
 
 def test_a_seed_gives_the_same_customers_in_every_process() -> None:
     with started("--customers", "40", "--seed", "7") as sandbox:
-        assert sandbox.control("GET", "customers") == seeded_customers(7, 40)[1]
+        assert sandbox.get("customers") == seeded_customers(7, 40)[1]

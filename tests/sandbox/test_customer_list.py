@@ -11,7 +11,7 @@ ENVELOPE = ["itemsTotal", "currentPage", "nextPage", "prevPage", "items"]
 
 
 def everyone(sandbox: SandboxClient) -> list[dict[str, Any]]:
-    return [row for row in sandbox.control("GET", "customers") if not row["testCustomer"]]
+    return [row for row in sandbox.get("customers") if not row["testCustomer"]]
 
 
 def flaw_paths(answer: Any) -> list[list[str]]:
@@ -70,7 +70,7 @@ def test_wrong_parameters_are_refused_by_name(sandbox: SandboxClient, query: dic
 
 def test_unknown_parameters_are_ignored_and_counted(sandbox: SandboxClient) -> None:
     assert sandbox.page(pageSize=5).json()["itemsTotal"] == 300
-    assert sandbox.stats()["apis"]["carecycle"]["unknown_parameters"] == {"pageSize": 1}
+    assert sandbox.stats("carecycle")["unknown_parameters"] == {"pageSize": 1}
 
 
 def test_filters_pick_what_they_say(sandbox: SandboxClient) -> None:
@@ -122,7 +122,7 @@ def test_ties_keep_their_order_unless_shuffled(sandbox: SandboxClient) -> None:
     query: dict[str, Any] = {"sortBy": "createdAt", "sortOrder": "asc", "limit": 100}
     first = sandbox.page(**query).json()
     assert sandbox.page(**query).json() == first
-    sandbox.control("POST", "quirks", {"shuffle_ties": True})
+    sandbox.post("quirks", {"shuffle_ties": True})
     shuffled = [sandbox.page(**query, page=2).json()["items"] for _ in range(4)]
     orders = {tuple(row["id"] for row in page) for page in shuffled}
     assert len(orders) > 1

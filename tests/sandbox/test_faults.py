@@ -13,7 +13,7 @@ PEOPLE = [lead(EmailAddress=f"p{n}@example.com") for n in range(3)]
 
 
 def written(sandbox: SandboxClient) -> int:
-    return len(sandbox.control("GET", "leads"))
+    return len(sandbox.get("leads"))
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def written(sandbox: SandboxClient) -> int:
 def test_answers_of_leadsquared(sandbox: SandboxClient, kind: str, status: int, text: str) -> None:
     for when, applied in (("before", 0), ("after", 3)):
         sandbox.fault(kind, when=when, times=1)
-        answer = sandbox.post(UPSERT, PEOPLE)
+        answer = sandbox.post_lsq(UPSERT, PEOPLE)
         assert answer.status_code == status
         assert text in answer.text
         assert written(sandbox) == applied
-    assert sandbox.post(UPSERT, PEOPLE).status_code == 200
-    assert sandbox.stats()["faults_fired"] == {kind: 2}
+    assert sandbox.post_lsq(UPSERT, PEOPLE).status_code == 200
+    assert sandbox.get("stats")["faults_fired"] == {kind: 2}
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_answers_of_carecycle(sandbox: SandboxClient, kind: str, status: int, co
     answer = sandbox.page()
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json().get("retryAfter") == (7 if status == 429 else None)
-    assert sandbox.get(f"{LEADS}Leads.GetById", id="x").status_code == 200
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x").status_code == 200
 
 
 def test_a_refusal_names_the_limit_it_is_told_to(sandbox: SandboxClient) -> None:
     sandbox.fault("limit_429", calls=5, window=10, retry_after=4)
-    answer = sandbox.post(UPSERT, PEOPLE)
+    answer = sandbox.post_lsq(UPSERT, PEOPLE)
     assert answer.json()["ExceptionMessage"] == "API calls exceeded the limit of 5 in 10 second(s)"
     assert answer.headers["Retry-After"] == "4"
 
@@ -76,7 +76,7 @@ def test_a_refusal_names_the_limit_it_is_told_to(sandbox: SandboxClient) -> None
 def test_connections_that_break(sandbox: SandboxClient, kind: str, when: str, applied: int) -> None:
     sandbox.fault(kind, when=when, seconds=0.1)
     with pytest.raises(requests.ConnectionError, match="ConnectionResetError"):
-        sandbox.post(UPSERT, PEOPLE)
+        sandbox.post_lsq(UPSERT, PEOPLE)
     assert written(sandbox) == applied
 
 
@@ -84,7 +84,7 @@ def test_connections_that_break(sandbox: SandboxClient, kind: str, when: str, ap
 def test_answers_that_break_off(sandbox: SandboxClient, when: str, applied: int) -> None:
     sandbox.fault("truncated", when=when, times=1)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        sandbox.post(UPSERT, PEOPLE)
+        sandbox.post_lsq(UPSERT, PEOPLE)
     assert written(sandbox) == applied
 
 
@@ -106,7 +106,7 @@ def test_a_held_answer_holds_up_nobody_else(sandbox: SandboxClient) -> None:
     assert sandbox.page().status_code == 200
     assert time.monotonic() - started < 0.3
     held.join()
-    assert sandbox.stats()["apis"]["carecycle"]["in_flight"] == 0, "a client that left is let go"
+    assert sandbox.stats("carecycle")["in_flight"] == 0, "a client that left is let go"
 
 
 def held_call(url: str) -> None:
@@ -123,11 +123,11 @@ def test_a_slow_answer(sandbox: SandboxClient) -> None:
 
 def test_one_record_sinks_its_call(sandbox: SandboxClient) -> None:
     sandbox.fault("sink_call", match={"field": "EmailAddress", "value": "p1@example.com"})
-    assert sandbox.post(UPSERT, PEOPLE).status_code == 500
+    assert sandbox.post_lsq(UPSERT, PEOPLE).status_code == 500
     assert written(sandbox) == 0
-    assert sandbox.post(UPSERT, [PEOPLE[0], PEOPLE[2]]).status_code == 200
-    assert sandbox.post(SINGLE, PEOPLE[1]).status_code == 500
-    assert sandbox.get(f"{LEADS}Leads.GetByEmailaddress", emailaddress="p1@example.com").status_code == 200
+    assert sandbox.post_lsq(UPSERT, [PEOPLE[0], PEOPLE[2]]).status_code == 200
+    assert sandbox.post_lsq(SINGLE, PEOPLE[1]).status_code == 500
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetByEmailaddress", emailaddress="p1@example.com").status_code == 200
 
 
 def test_one_record_sinks_its_upload_named_or_not(sandbox: SandboxClient) -> None:
@@ -197,15 +197,15 @@ def test_list_pages_may_lose_a_row(sandbox: SandboxClient) -> None:
 
 def test_when_faults_fire(sandbox: SandboxClient) -> None:
     sandbox.fault("status_500", path="Bulk", after_calls=1, times=2)
-    statuses = [sandbox.post(UPSERT, PEOPLE).status_code for _ in range(4)]
+    statuses = [sandbox.post_lsq(UPSERT, PEOPLE).status_code for _ in range(4)]
     assert statuses == [200, 500, 500, 200]
-    assert sandbox.control("GET", "faults")[0]["fired"] == 2
-    assert sandbox.control("DELETE", "faults") == []
+    assert sandbox.get("faults")[0]["fired"] == 2
+    assert sandbox.delete("faults") == []
 
 
 def test_chance_is_seeded(sandbox: SandboxClient) -> None:
     def run() -> list[int]:
-        sandbox.control("POST", "reset")
+        sandbox.post("reset")
         sandbox.fault("status_503", probability=0.5)
         return [sandbox.page(limit=1).status_code for _ in range(20)]
 
@@ -227,4 +227,4 @@ def test_chance_is_seeded(sandbox: SandboxClient) -> None:
 )
 def test_wrong_faults_are_refused(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
     assert sandbox.session.post(f"{sandbox.url}/__sandbox__/faults", json=[wrong]).status_code == 400
-    assert sandbox.control("GET", "faults") == []
+    assert sandbox.get("faults") == []

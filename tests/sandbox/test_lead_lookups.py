@@ -22,14 +22,14 @@ def ids(rows: Any) -> list[str]:
 
 
 def test_by_id_email_and_phone(sandbox: SandboxClient, lead_id: str) -> None:
-    assert ids(sandbox.get(f"{LEADS}Leads.GetById", id=lead_id)) == [lead_id]
-    assert ids(sandbox.get(f"{LEADS}Leads.GetByEmailaddress", emailaddress="ANA@example.com")) == [lead_id]
+    assert ids(sandbox.get_lsq(f"{LEADS}Leads.GetById", id=lead_id)) == [lead_id]
+    assert ids(sandbox.get_lsq(f"{LEADS}Leads.GetByEmailaddress", emailaddress="ANA@example.com")) == [lead_id]
     for phone in ("2125552345", "+12125552345", "+1-2125552346"):
-        assert ids(sandbox.get(f"{LEADS}RetrieveLeadByPhoneNumber", phone=phone)) == [lead_id]
-    assert sandbox.get(f"{LEADS}Leads.GetById", id="x").json() == []
-    assert sandbox.get(f"{LEADS}Leads.GetByEmailaddress", emailaddress="x@example.com").json() == []
-    assert sandbox.get(f"{LEADS}Leads.GetById").status_code == 500
-    assert sandbox.get(f"{LEADS}Leads.GetByMobileNumber", phone="2125552345").status_code == 404
+        assert ids(sandbox.get_lsq(f"{LEADS}RetrieveLeadByPhoneNumber", phone=phone)) == [lead_id]
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x").json() == []
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetByEmailaddress", emailaddress="x@example.com").json() == []
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetById").status_code == 500
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetByMobileNumber", phone="2125552345").status_code == 404
 
 
 def request(found: list[str], columns: str = "ProspectID,DoNotCall", page: int = 1, size: int = 1000) -> Any:
@@ -42,38 +42,38 @@ def request(found: list[str], columns: str = "ProspectID,DoNotCall", page: int =
 
 def test_by_ids(sandbox: SandboxClient, lead_id: str) -> None:
     other = sandbox.upsert(lead(EmailAddress="b@example.com"))[0]["LeadId"]
-    body = sandbox.post(BY_IDS, request([lead_id, "gone", other])).json()
+    body = sandbox.post_lsq(BY_IDS, request([lead_id, "gone", other])).json()
     assert body["RecordCount"] == 2
     assert {row["ProspectID"]: row["DoNotCall"] for row in body["Leads"]} == {lead_id: "1", other: "0"}
-    assert sandbox.post(BY_IDS, request([lead_id], "DoNotCall")).json()["Leads"] == [{"DoNotCall": "1"}]
-    assert len(sandbox.post(BY_IDS, request([lead_id, other], page=2, size=1)).json()["Leads"]) == 1
+    assert sandbox.post_lsq(BY_IDS, request([lead_id], "DoNotCall")).json()["Leads"] == [{"DoNotCall": "1"}]
+    assert len(sandbox.post_lsq(BY_IDS, request([lead_id, other], page=2, size=1)).json()["Leads"]) == 1
 
 
 @pytest.mark.parametrize("missing", ["SearchParameters", "Columns", "Paging"])
 def test_by_ids_needs_all_three_parts(sandbox: SandboxClient, missing: str) -> None:
     body = request(["x"])
     del body[missing]
-    assert sandbox.post(BY_IDS, body).status_code == 400
+    assert sandbox.post_lsq(BY_IDS, body).status_code == 400
 
 
 def test_by_ids_limits(sandbox: SandboxClient) -> None:
-    assert sandbox.post(BY_IDS, request([])).status_code == 400
-    assert sandbox.post(BY_IDS, request(["x"], size=1001)).status_code == 400
-    assert sandbox.post(BY_IDS, request(["x"], "")).status_code == 400
-    assert sandbox.post(BY_IDS, request(["x"], "Nope")).json()["ExceptionType"] == "MXUnknownAttributeException"
+    assert sandbox.post_lsq(BY_IDS, request([])).status_code == 400
+    assert sandbox.post_lsq(BY_IDS, request(["x"], size=1001)).status_code == 400
+    assert sandbox.post_lsq(BY_IDS, request(["x"], "")).status_code == 400
+    assert sandbox.post_lsq(BY_IDS, request(["x"], "Nope")).json()["ExceptionType"] == "MXUnknownAttributeException"
 
 
 def test_metadata(sandbox: SandboxClient) -> None:
-    fields = {row["SchemaName"]: row for row in sandbox.get(f"{LEADS}LeadsMetaData.Get").json()}
+    fields = {row["SchemaName"]: row for row in sandbox.get_lsq(f"{LEADS}LeadsMetaData.Get").json()}
     assert len(fields) == 64
     identifiers = {name for name, row in fields.items() if row["IsLeadIdentifier"]}
     assert identifiers == {"EmailAddress", "Phone", "Mobile", "mx_CareCycle_Id"}
     assert (fields["mx_DOB"]["DataType"], fields["mx_Zip"]["MaxLength"]) == ("Date", "10")
     assert {"Value": "CareCycle"} in fields["Source"]["Options"]
     assert fields["LeadType"]["DefaultValue"] == "OT_0"
-    short = sandbox.get(f"{LEADS}LeadsMetaData.Get", excludeOptionSets="1", schemaName="Source").json()
+    short = sandbox.get_lsq(f"{LEADS}LeadsMetaData.Get", excludeOptionSets="1", schemaName="Source").json()
     assert [("Options" in row, row["SchemaName"]) for row in short] == [(False, "Source")]
-    assert sandbox.get(f"{LEADS}LeadsMetaData.Get", schemaName="source").json() == []
+    assert sandbox.get_lsq(f"{LEADS}LeadsMetaData.Get", schemaName="source").json() == []
 
 
 def test_keys_in_headers_or_query(sandbox: SandboxClient) -> None:
@@ -85,9 +85,9 @@ def test_keys_in_headers_or_query(sandbox: SandboxClient) -> None:
 
 
 def test_who_am_i_names_the_host(sandbox: SandboxClient) -> None:
-    assert sandbox.get(WHO_AM_I).json()["LSQCommonServiceURLs"]["api"] == sandbox.url.removeprefix("http://")
+    assert sandbox.get_lsq(WHO_AM_I).json()["LSQCommonServiceURLs"]["api"] == sandbox.url.removeprefix("http://")
 
 
 def test_unknown_calls(sandbox: SandboxClient) -> None:
-    assert sandbox.get(f"{LEADS}Lead.Nope").status_code == 404
-    assert sandbox.get(f"{LEADS}Lead/Bulk/Create").status_code == 404
+    assert sandbox.get_lsq(f"{LEADS}Lead.Nope").status_code == 404
+    assert sandbox.get_lsq(f"{LEADS}Lead/Bulk/Create").status_code == 404

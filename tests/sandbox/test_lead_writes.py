@@ -10,7 +10,7 @@ ANA = {"EmailAddress": "ana@example.com", "FirstName": "Ana"}
 
 
 def leads(sandbox: SandboxClient) -> list[dict[str, Any]]:
-    return list(sandbox.control("GET", "leads"))
+    return list(sandbox.get("leads"))
 
 
 def refusal(sandbox: SandboxClient, **values: str) -> tuple[str, str]:
@@ -87,13 +87,13 @@ def test_phones_that_are_taken(sandbox: SandboxClient, phone: str) -> None:
 
 def test_other_phones_on_demand(sandbox: SandboxClient) -> None:
     assert refusal(sandbox, Phone="+1 212-555-2345")[1] == "Invalid Phone format for Phone"
-    sandbox.control("POST", "quirks", {"phone_forms": "any"})
+    sandbox.post("quirks", {"phone_forms": "any"})
     assert sandbox.upsert(lead(Phone="+1 212-555-2345", SearchBy="Phone"))[0]["LeadCreated"] is True
 
 
 def test_an_unknown_attribute_may_sink_the_call(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "quirks", {"unknown_attribute": "call"})
-    answer = sandbox.post(UPSERT, [lead(**ANA), lead(EmailAddress="b@example.com", Nope="1")])
+    sandbox.post("quirks", {"unknown_attribute": "call"})
+    answer = sandbox.post_lsq(UPSERT, [lead(**ANA), lead(EmailAddress="b@example.com", Nope="1")])
     assert answer.status_code == 500
     assert answer.json() == {
         "Status": "Error",
@@ -104,7 +104,7 @@ def test_an_unknown_attribute_may_sink_the_call(sandbox: SandboxClient) -> None:
 
 
 def test_unlisted_options_and_other_booleans_on_demand(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "quirks", {"unlisted_options": "store", "boolean_form": "one_zero"})
+    sandbox.post("quirks", {"unlisted_options": "store", "boolean_form": "one_zero"})
     sandbox.upsert(lead(**ANA, Source="Moon", DoNotCall="1"))
     assert (leads(sandbox)[0]["Source"], leads(sandbox)[0]["DoNotCall"]) == ("Moon", "1")
 
@@ -179,7 +179,7 @@ def test_the_same_lead_twice_in_a_call_fails_both(sandbox: SandboxClient) -> Non
 )
 def test_wrong_shapes_write_nothing(sandbox: SandboxClient, body: Any) -> None:
     good_then_bad = [lead(EmailAddress="good@example.com"), *body] if isinstance(body, list) and body else body
-    answer = sandbox.post(UPSERT, good_then_bad)
+    answer = sandbox.post_lsq(UPSERT, good_then_bad)
     assert (answer.status_code, answer.json()["ExceptionType"]) == (400, "MXInvalidInputException")
     assert leads(sandbox) == []
 
@@ -225,16 +225,16 @@ def test_an_empty_value_clears_but_not_the_last_identity(sandbox: SandboxClient)
 def test_a_lowered_opt_out_is_recorded(sandbox: SandboxClient, lower: str) -> None:
     sandbox.upsert(lead(**ANA, DoNotSMS="true"))
     (row,) = sandbox.upsert(lead(**ANA, DoNotSMS=lower, DoNotCall="false"))
-    assert sandbox.stats()["opt_outs_lowered"] == [
+    assert sandbox.get("stats")["opt_outs_lowered"] == [
         {"api": "leadsquared", "call": 2, "id": row["LeadId"], "field": "DoNotSMS"}
     ]
 
 
 def test_bulk_create(sandbox: SandboxClient) -> None:
-    made = sandbox.post(CREATE, [lead(EmailAddress=f"p{n}@example.com") for n in range(50)]).json()
+    made = sandbox.post_lsq(CREATE, [lead(EmailAddress=f"p{n}@example.com") for n in range(50)]).json()
     assert [(row["RowNumber"], row["LeadCreated"]) for row in made] == [(n, True) for n in range(1, 51)]
     assert set(made[0]) == {"RowNumber", "LeadId", "LeadCreated"}
-    rows = sandbox.post(
+    rows = sandbox.post_lsq(
         CREATE,
         [
             lead(EmailAddress="P1@example.com"),
@@ -253,24 +253,26 @@ def test_bulk_create(sandbox: SandboxClient) -> None:
         "2 Duplicate Lead(s) provided",
         None,
     ]
-    assert sandbox.post(CREATE, [lead(EmailAddress=f"q{n}@example.com") for n in range(51)]).status_code == 400
+    assert sandbox.post_lsq(CREATE, [lead(EmailAddress=f"q{n}@example.com") for n in range(51)]).status_code == 400
 
 
 def test_single_upsert(sandbox: SandboxClient) -> None:
-    made = sandbox.post(SINGLE, lead(**ANA), params={"postUpdatedLead": "true"})
+    made = sandbox.post_lsq(SINGLE, lead(**ANA), params={"postUpdatedLead": "true"})
     assert made.json() == {"Status": "Success", "Message": {"Id": leads(sandbox)[0]["ProspectID"], "AffectedRows": 1}}
-    assert sandbox.stats()["automations_fired"] == [{"call": 1, "id": leads(sandbox)[0]["ProspectID"], "created": True}]
-    bad = sandbox.post(SINGLE, lead(**ANA, Nope="x"))
+    assert sandbox.get("stats")["automations_fired"] == [
+        {"call": 1, "id": leads(sandbox)[0]["ProspectID"], "created": True}
+    ]
+    bad = sandbox.post_lsq(SINGLE, lead(**ANA, Nope="x"))
     assert (bad.status_code, bad.json()["ExceptionType"]) == (500, "MXUnknownAttributeException")
-    assert sandbox.post(SINGLE, [lead(**ANA)]).status_code == 400
-    assert sandbox.post(SINGLE, lead(**ANA), params={"postUpdatedLead": "maybe"}).status_code == 400
-    sandbox.control("POST", "quirks", {"related_id": True})
-    assert set(sandbox.post(SINGLE, lead(**ANA)).json()["Message"]) == {"RelatedID", "AffectedRows"}
+    assert sandbox.post_lsq(SINGLE, [lead(**ANA)]).status_code == 400
+    assert sandbox.post_lsq(SINGLE, lead(**ANA), params={"postUpdatedLead": "maybe"}).status_code == 400
+    sandbox.post("quirks", {"related_id": True})
+    assert set(sandbox.post_lsq(SINGLE, lead(**ANA)).json()["Message"]) == {"RelatedID", "AffectedRows"}
 
 
 def test_accounts_of_writes(sandbox: SandboxClient) -> None:
     (row,) = sandbox.upsert(lead(**ANA, SearchBy="EmailAddress"))
-    (entry,) = sandbox.control("GET", "history")
+    (entry,) = sandbox.get("history")
     assert entry == {
         "seq": 1,
         "api": "leadsquared",
@@ -279,7 +281,7 @@ def test_accounts_of_writes(sandbox: SandboxClient) -> None:
         "identity": {"EmailAddress": "ana@example.com", "SearchBy": "EmailAddress"},
         "payload": ANA,
     }
-    assert sandbox.stats()["apis"]["leadsquared"]["rows_per_call"] == [1]
+    assert sandbox.stats("leadsquared")["rows_per_call"] == [1]
 
 
 def test_accounts_that_differ() -> None:

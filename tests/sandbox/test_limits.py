@@ -54,26 +54,26 @@ def test_busiest_counts_any_window() -> None:
 
 
 def test_carecycle_refuses_the_call_too_many_and_says_how_long(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "limits", {"carecycle": "3/60"})
+    sandbox.post("limits", {"carecycle": "3/60"})
     answers = [sandbox.page(limit=1) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     body = answers[3].json()
     assert body == {"message": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED", "retryAfter": body["retryAfter"]}
     assert 59 <= body["retryAfter"] <= 60
     assert "Retry-After" not in answers[3].headers
-    seen = sandbox.stats()["apis"]["carecycle"]
+    seen = sandbox.stats("carecycle")
     assert (seen["calls"], seen["rate_limited_calls"], seen["max_calls_in_window"]["60"]) == (4, 1, 4)
 
 
 def test_calls_without_a_key_count_too(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "limits", {"carecycle": "2/60"})
+    sandbox.post("limits", {"carecycle": "2/60"})
     for _ in range(2):
         assert sandbox.session.get(f"{sandbox.url}/v2/customers").status_code == 401
     assert sandbox.page(limit=1).status_code == 429
 
 
 def test_a_call_fits_again_when_the_window_has_passed(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "limits", {"carecycle": "1/0.3"})
+    sandbox.post("limits", {"carecycle": "1/0.3"})
     assert sandbox.page(limit=1).status_code == 200
     assert sandbox.page(limit=1).status_code == 429
     time.sleep(0.35)
@@ -82,36 +82,36 @@ def test_a_call_fits_again_when_the_window_has_passed(sandbox: SandboxClient) ->
 
 @pytest.mark.parametrize("form", ["429", "403", "200"])
 def test_leadsquared_refuses_in_three_forms(sandbox: SandboxClient, form: str) -> None:
-    sandbox.control("POST", "quirks", {"limit_form": form})
-    sandbox.control("POST", "limits", {"leadsquared": "3/1"})
-    answers = [sandbox.post(UPSERT, [lead(EmailAddress=f"p{n}@example.com")]) for n in range(4)]
+    sandbox.post("quirks", {"limit_form": form})
+    sandbox.post("limits", {"leadsquared": "3/1"})
+    answers = [sandbox.post_lsq(UPSERT, [lead(EmailAddress=f"p{n}@example.com")]) for n in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, int(form)]
     assert answers[3].json() == {
         "Status": "Error",
         "ExceptionType": "MXAPIRateLimitExceededException",
         "ExceptionMessage": OVER,
     }
-    assert len(sandbox.control("GET", "leads")) == 3, "a refused call writes nothing"
+    assert len(sandbox.get("leads")) == 3, "a refused call writes nothing"
 
 
 def test_bulk_calls_have_a_window_of_their_own(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "limits", {"leadsquared_bulk": "1/60"})
-    assert sandbox.post(UPSERT, [lead(EmailAddress="a@example.com")]).status_code == 200
-    assert sandbox.post(UPSERT, [lead(EmailAddress="b@example.com")]).status_code == 429
-    assert sandbox.get(f"{LEADS}Leads.GetById", id="x").status_code == 200
+    sandbox.post("limits", {"leadsquared_bulk": "1/60"})
+    assert sandbox.post_lsq(UPSERT, [lead(EmailAddress="a@example.com")]).status_code == 200
+    assert sandbox.post_lsq(UPSERT, [lead(EmailAddress="b@example.com")]).status_code == 429
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x").status_code == 200
 
 
 def test_a_day_has_its_own_limit(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "limits", {"leadsquared_daily": 1})
-    assert sandbox.get(f"{LEADS}Leads.GetById", id="x").status_code == 200
-    answer = sandbox.get(f"{LEADS}Leads.GetById", id="x")
+    sandbox.post("limits", {"leadsquared_daily": 1})
+    assert sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x").status_code == 200
+    answer = sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x")
     assert answer.status_code == 429
     assert answer.json()["ExceptionMessage"] == "API calls exceeded the limit of 1 in 86400 second(s)"
 
 
 def test_retry_after_header_on_demand(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "quirks", {"retry_after_header": True})
-    sandbox.control("POST", "limits", {"carecycle": "1/60", "leadsquared": "1/60"})
+    sandbox.post("quirks", {"retry_after_header": True})
+    sandbox.post("limits", {"carecycle": "1/60", "leadsquared": "1/60"})
     for _ in range(2):
-        customers, found = sandbox.page(limit=1), sandbox.get(f"{LEADS}Leads.GetById", id="x")
+        customers, found = sandbox.page(limit=1), sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x")
     assert customers.headers["Retry-After"] == found.headers["Retry-After"] == "60"

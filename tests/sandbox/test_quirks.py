@@ -9,7 +9,7 @@ from tests.sandbox.client import KEY, SandboxClient
 
 
 def quirk(sandbox: SandboxClient, **switches: Any) -> None:
-    sandbox.control("POST", "quirks", switches)
+    sandbox.post("quirks", switches)
 
 
 @pytest.mark.parametrize(("form", "expected"), [("null", None), ("zero", 0), ("plus_one", 4), ("missing", "gone")])
@@ -42,7 +42,7 @@ def test_parameters_may_be_spelled_otherwise(sandbox: SandboxClient) -> None:
     quirk(sandbox, parameter_names={"page": "pageNumber"})
     assert sandbox.page(pageNumber=2).json()["currentPage"] == 2
     assert sandbox.page(page=2).json()["currentPage"] == 1
-    assert sandbox.stats()["apis"]["carecycle"]["unknown_parameters"] == {"page": 1}
+    assert sandbox.stats("carecycle")["unknown_parameters"] == {"page": 1}
 
 
 def test_items_may_be_null_on_a_page(sandbox: SandboxClient) -> None:
@@ -84,5 +84,5 @@ def test_wrong_quirks_are_refused(sandbox: SandboxClient, wrong: dict[str, Any])
 
 def test_quirks_are_taken_back(sandbox: SandboxClient) -> None:
     quirk(sandbox, next_page="zero")
-    assert sandbox.control("DELETE", "quirks")["next_page"] == "null"
+    assert sandbox.delete("quirks")["next_page"] == "null"
     assert sandbox.page(page=3, limit=100).json()["nextPage"] is None

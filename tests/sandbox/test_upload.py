@@ -12,7 +12,7 @@ def person(**fields: Any) -> dict[str, Any]:
 
 
 def find(sandbox: SandboxClient, name: str, value: str) -> dict[str, Any]:
-    (row,) = [row for row in sandbox.control("GET", "customers") if row[name] == value]
+    (row,) = [row for row in sandbox.get("customers") if row[name] == value]
     return dict(row)
 
 
@@ -57,7 +57,7 @@ def test_a_new_lead_appears_among_the_customers(sandbox: SandboxClient) -> None:
 
 
 def test_external_id_means_the_agencys_id_or_carecycles(sandbox: SandboxClient) -> None:
-    rows = sandbox.control("GET", "customers")
+    rows = sandbox.get("customers")
     by_agency = next(row for row in rows if row["clientCustomerId"])
     by_id = next(row for row in rows if not row["clientCustomerId"])
     sandbox.upload(person(externalId=by_agency["clientCustomerId"], city="A"), person(externalId=by_id["id"], city="B"))
@@ -65,14 +65,14 @@ def test_external_id_means_the_agencys_id_or_carecycles(sandbox: SandboxClient) 
     assert (first["city"], second["city"], second["clientCustomerId"]) == ("A", "B", None)
     assert first["updatedAt"] > by_agency["updatedAt"]
     assert first["createdAt"] == by_agency["createdAt"]
-    assert len(sandbox.control("GET", "customers")) == len(rows)
+    assert len(sandbox.get("customers")) == len(rows)
 
 
 def test_without_external_id_every_upload_is_somebody_new(sandbox: SandboxClient) -> None:
-    before = len(sandbox.control("GET", "customers"))
+    before = len(sandbox.get("customers"))
     for _ in range(2):
         sandbox.upload({"phoneNumber": "2125552345", "timezone": "America/New_York"})
-    assert len(sandbox.control("GET", "customers")) == before + 2
+    assert len(sandbox.get("customers")) == before + 2
 
 
 @pytest.mark.parametrize("number", ["+12125552345", "2125552345", "(212) 555-2345"])
@@ -137,7 +137,7 @@ def test_schema_flaws_refuse_the_whole_request(sandbox: SandboxClient, fields: d
     answer = sandbox.upload(good, good | {"externalId": "good-2"}, person(**fields))
     assert refused_paths(answer)[0] == ["records", "2", path]
     assert answer.json()["failedRecords"][0]["index"] == 2
-    assert sandbox.stats()["writes"] == 0
+    assert sandbox.get("stats")["writes"] == 0
 
 
 def test_custom_field_values_are_text(sandbox: SandboxClient) -> None:
@@ -156,7 +156,7 @@ def test_an_unknown_field_is_refused_unlike_in_the_real_api(sandbox: SandboxClie
     answer = sandbox.upload(person(nickname="Z"))
     assert refused_paths(answer) == [["records", "0"]]
     assert "nickname" in answer.json()["errors"][0]["message"]
-    sandbox.control("POST", "quirks", {"unknown_fields": "drop"})
+    sandbox.post("quirks", {"unknown_fields": "drop"})
     assert sandbox.upload(person(nickname="Z")).json()["succeeded"] == 1
 
 
@@ -165,7 +165,7 @@ def test_postal_code_or_timezone_is_needed(sandbox: SandboxClient) -> None:
     del nowhere["postalCode"]
     assert refused_paths(sandbox.upload(nowhere)) == [["records", "0", "postalCode"]]
     assert sandbox.upload(nowhere | {"timezone": "PST"}).json()["succeeded"] == 1
-    sandbox.control("POST", "quirks", {"postal_or_timezone": "record"})
+    sandbox.post("quirks", {"postal_or_timezone": "record"})
     assert only_error(sandbox.upload(nowhere)) == "Either postalCode or timezone is required"
 
 
@@ -180,7 +180,7 @@ def test_the_size_of_a_request(sandbox: SandboxClient) -> None:
     assert refused_paths(sandbox.upload(*many[:101])) == [["records"]]
     assert refused_paths(sandbox.upload()) == [["records"]]
     assert sandbox.upload(*many[:100]).json()["succeeded"] == 100
-    sandbox.control("POST", "quirks", {"upload_max": 200})
+    sandbox.post("quirks", {"upload_max": 200})
     assert sandbox.upload(*many[:200]).json()["succeeded"] == 200
     assert refused_paths(sandbox.upload(*many)) == [["records"]]
 
@@ -192,7 +192,7 @@ def test_a_body_over_100_kb(sandbox: SandboxClient) -> None:
     ]
     answer = sandbox.upload(*heavy)
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
-    sandbox.control("POST", "quirks", {"body_limit": 0})
+    sandbox.post("quirks", {"body_limit": 0})
     assert sandbox.upload(*heavy).json()["succeeded"] == 100
 
 
@@ -216,7 +216,7 @@ def test_bodies_that_are_no_upload(sandbox: SandboxClient, body: bytes, kind: st
 
 
 def test_older_and_newer_forms(sandbox: SandboxClient) -> None:
-    sandbox.control("POST", "quirks", {"failed_records": False, "upload_results": True})
+    sandbox.post("quirks", {"failed_records": False, "upload_results": True})
     assert "failedRecords" not in sandbox.upload(person(gender="x")).json()
     (result,) = sandbox.upload(person()).json()["results"]
     assert (result["phoneNumber"], result["externalId"]) == ("+12125552345", "X-1")
@@ -226,20 +226,20 @@ def test_older_and_newer_forms(sandbox: SandboxClient) -> None:
 @pytest.mark.parametrize("lower", [{"doNotCall": False}, {"doNotCall": None}])
 def test_a_lowered_opt_out_is_recorded(sandbox: SandboxClient, lower: dict[str, Any]) -> None:
     sandbox.upload(person(doNotCall=True, doNotSMS=True))
-    assert sandbox.stats()["opt_outs_lowered"] == []
+    assert sandbox.get("stats")["opt_outs_lowered"] == []
     sandbox.upload(person(**lower, doNotEmail=False))
     row = find(sandbox, "clientCustomerId", "X-1")
-    assert sandbox.stats()["opt_outs_lowered"] == [
+    assert sandbox.get("stats")["opt_outs_lowered"] == [
         {"api": "carecycle", "call": 2, "id": row["id"], "field": "doNotCall"}
     ]
 
 
 def test_accounts_of_uploads(sandbox: SandboxClient) -> None:
     sandbox.upload(person(), person(externalId="X-2", phoneNumber="1"))
-    stats = sandbox.stats()
+    stats = sandbox.get("stats")
     assert stats["uploads"] == [{"call": 1, "records": 2, "succeeded": 1, "failed": 1}]
     assert stats["apis"]["carecycle"]["rows_per_call"] == [2]
-    (entry,) = sandbox.control("GET", "history")
+    (entry,) = sandbox.get("history")
     assert (entry["seq"], entry["api"], entry["call"]) == (1, "carecycle", 1)
     assert entry["identity"] == {"externalId": "X-1", "phoneNumber": "+12125552345"}
     assert entry["payload"] == person()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.delivery.door import CARECYCLE, LEADSQUARED, Door
-from tests.processes import Sandbox
+from tests.sandbox_client import Sandbox
 
 
 @pytest.fixture(params=[CARECYCLE, LEADSQUARED])

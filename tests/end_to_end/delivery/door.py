@@ -16,17 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.forked import ForkedProcess, run_forked
-from tests.processes import (
-    Run,
-    Sandbox,
-    assert_balanced,
-    carecycle,
-    leadsquared,
-    report,
-    run,
-    singer,
-    start,
-)
+from tests.processes import Run, assert_balanced, carecycle, leadsquared, report, run, singer, start
+from tests.sandbox_client import Sandbox
 
 CARECYCLE, LEADSQUARED = "carecycle", "leadsquared"
 DEADLINE = 40.0
@@ -132,7 +123,7 @@ class Door:
         self.sandbox.post("faults", {"kind": kind, "api": self.api, "path": self.write_path} | options)
 
     def clear_faults(self) -> None:
-        self.sandbox.post("faults", method="DELETE")
+        self.sandbox.delete("faults")
 
     def stats(self) -> dict[str, Any]:
         return self.sandbox.stats(self.api)

@@ -13,7 +13,8 @@ import pytest
 
 from tests.end_to_end.delivery.door import Door, person
 from tests.forked import run_forked
-from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Run, running_sandbox, singer
+from tests.processes import Run, singer
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, running_sandbox
 
 ONE = singer([person(1)], state_every=1)
 LINES = {"carecycle": "CareCycle", "leadsquared": "LeadSquared"}

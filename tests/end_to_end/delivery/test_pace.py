@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.delivery.door import DELIVERED, Door, people, until
-from tests.processes import CARECYCLE_KEY, singer
+from tests.processes import singer
+from tests.sandbox_client import CARECYCLE_KEY
+
+# In real time: not beside each other.
+pytestmark = pytest.mark.xdist_group("real_time")
 
 FIVE_A_SECOND: dict[str, Any] = {"calls": 5, "seconds": 1}
 

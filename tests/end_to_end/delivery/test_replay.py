@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Sandbox, assert_balanced, leadsquared, report, run, singer
+from tests.forked import run_forked
+from tests.processes import assert_balanced, leadsquared, report, singer
+from tests.sandbox_client import Sandbox
 
 TARGET = "target-leadsquared"
 PHONES = ["+12125550123", "+12125550124", "+12125550125", "+12125550126"]
@@ -47,15 +49,15 @@ def rejected_once(sandbox: Sandbox, folder: Path, **more: Any) -> Path:
         "faults", [{**fault, "exception_type": "MXInvalidEntityReferenceException", "message": "Lead not found"}]
     )
     people = [person(0), person(1, phone="12"), person(2), person(3)]
-    done = run(TARGET, settings(sandbox, **more), stdin=singer(people), cwd=folder)
+    done = run_forked(TARGET, settings(sandbox, **more), stdin=singer(people), cwd=folder)
     assert done.code == 0, done.err
     assert len(records(reject_file(folder))) == 2
-    sandbox.post("faults", method="DELETE")
+    sandbox.delete("faults")
     return reject_file(folder)
 
 
 def replay(sandbox: Sandbox, folder: Path, path: Path, *options: str, **more: Any) -> dict[str, Any]:
-    done = run(TARGET, settings(sandbox, **more), *options, "--replay", str(path), cwd=folder)
+    done = run_forked(TARGET, settings(sandbox, **more), *options, "--replay", str(path), cwd=folder)
     assert done.code == 0, done.err
     assert done.out == "", "a replay has no STATE"
     assert_balanced(report(folder))
@@ -94,7 +96,7 @@ def test_the_file_goes_when_all_is_taken(sandbox: Sandbox, tmp_path: Path) -> No
 
 def test_the_file_in_a_plain_pipe_does_the_same_as_a_run(sandbox: Sandbox, tmp_path: Path) -> None:
     path = rejected_once(sandbox, tmp_path)
-    done = run(TARGET, settings(sandbox), stdin=path.read_bytes(), cwd=tmp_path)
+    done = run_forked(TARGET, settings(sandbox), stdin=path.read_bytes(), cwd=tmp_path)
     assert done.code == 0, done.err
     assert names(sandbox) == ["Name0", "Name2", "Name3"]
 
@@ -103,12 +105,14 @@ def test_the_file_in_a_plain_pipe_does_the_same_as_a_run(sandbox: Sandbox, tmp_p
 def test_an_older_version_never_overwrites_a_newer_one(sandbox: Sandbox, tmp_path: Path, how: str) -> None:
     path = rejected_once(sandbox, tmp_path, ledger_path="people.ledger")
     newer = singer([person(2, name="Newer2")])
-    assert run(TARGET, settings(sandbox, ledger_path="people.ledger"), stdin=newer, cwd=tmp_path).code == 0
+    assert run_forked(TARGET, settings(sandbox, ledger_path="people.ledger"), stdin=newer, cwd=tmp_path).code == 0
     if how == "replay":
         account = replay(sandbox, tmp_path, path, ledger_path="people.ledger")
         assert [message["record"]["id"] for message in records(path)] == [1]
     else:
-        again = run(TARGET, settings(sandbox, ledger_path="people.ledger"), stdin=path.read_bytes(), cwd=tmp_path)
+        again = run_forked(
+            TARGET, settings(sandbox, ledger_path="people.ledger"), stdin=path.read_bytes(), cwd=tmp_path
+        )
         assert again.code == 0, again.err
         account = report(tmp_path)["streams"]["people"]
     assert account["collapsed"] == 1
@@ -125,11 +129,11 @@ def test_an_older_version_may_still_raise_an_opt_out(sandbox: Sandbox, tmp_path:
         "faults",
         [{"api": "leadsquared", "kind": "fail_row", "match": {"field": "EmailAddress", "value": "p0@example.com"}}],
     )
-    first = run(TARGET, config, stdin=singer([person(0, no_calls=True)]), cwd=tmp_path)
+    first = run_forked(TARGET, config, stdin=singer([person(0, no_calls=True)]), cwd=tmp_path)
     assert first.code == 3, first.err
     path = reject_file(tmp_path)
-    sandbox.post("faults", method="DELETE")
-    assert run(TARGET, config, stdin=singer([person(0, name="Newer0")]), cwd=tmp_path).code == 0
+    sandbox.delete("faults")
+    assert run_forked(TARGET, config, stdin=singer([person(0, name="Newer0")]), cwd=tmp_path).code == 0
     replay(sandbox, tmp_path, path, ledger_path="people.ledger")
     (lead,) = sandbox.leads()
     assert (lead["FirstName"], lead["DoNotCall"]) == ("Newer0", "1")
@@ -138,7 +142,7 @@ def test_an_older_version_may_still_raise_an_opt_out(sandbox: Sandbox, tmp_path:
 
 def test_without_a_ledger_it_warns(sandbox: Sandbox, tmp_path: Path) -> None:
     path = rejected_once(sandbox, tmp_path)
-    done = run(TARGET, settings(sandbox), "--replay", str(path), cwd=tmp_path)
+    done = run_forked(TARGET, settings(sandbox), "--replay", str(path), cwd=tmp_path)
     assert "ledger_path" in done.err
 
 
@@ -153,7 +157,7 @@ def test_a_dry_run_changes_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_a_fault_leaves_what_was_not_sent_in_the_file(sandbox: Sandbox, tmp_path: Path) -> None:
     path = rejected_once(sandbox, tmp_path)
     sandbox.post("faults", [{"api": "leadsquared", "path": "Bulk", "kind": "status_500", "when": "before"}])
-    done = run(TARGET, settings(sandbox, max_retry_seconds=1), "--replay", str(path), cwd=tmp_path)
+    done = run_forked(TARGET, settings(sandbox, max_retry_seconds=1), "--replay", str(path), cwd=tmp_path)
     assert done.code == 1
     assert [message["record"]["id"] for message in records(path)] == [1, 2]
 
@@ -161,4 +165,4 @@ def test_a_fault_leaves_what_was_not_sent_in_the_file(sandbox: Sandbox, tmp_path
 @pytest.mark.parametrize("arguments", [["--replay"], ["somefile.singer"], ["--replay", "missing.singer"]])
 def test_a_replay_needs_files_that_are_there(sandbox: Sandbox, tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "somefile.singer").write_text("")
-    assert run(TARGET, settings(sandbox), *arguments, cwd=tmp_path).code == 2
+    assert run_forked(TARGET, settings(sandbox), *arguments, cwd=tmp_path).code == 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.processes import Sandbox, assert_balanced, carecycle, pipe, report, running_sandbox
+from tests.processes import assert_balanced, carecycle, pipe, report
+from tests.sandbox_client import Sandbox, running_sandbox
 
 
 def own_ids(sandbox: Sandbox) -> dict[str, str | None]:

@@ -14,7 +14,8 @@ from singer_sdk.testing.target_tests import TargetMultipleStateMessages, TargetR
 
 from target_carecycle.target import TargetCareCycle
 from target_leadsquared.target import TargetLeadSquared
-from tests.processes import Sandbox, carecycle, leadsquared
+from tests.processes import carecycle, leadsquared
+from tests.sandbox_client import Sandbox
 
 LEFT_OUT = {
     # It wants the run to end with MissingKeyPropertiesError; here the record is refused with `key_missing`, and its

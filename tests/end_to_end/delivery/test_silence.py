@@ -17,7 +17,8 @@ import pytest
 
 from tests.end_to_end.delivery.door import CARECYCLE, Door, person
 from tests.forked import run_forked
-from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Run, singer, start
+from tests.processes import Run, singer, start
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY
 
 NAME, BIRTHDAY, MEDICARE, NOTE = "Quetzalina", "1951-07-23", "1EG4-TE5-MK73", "Canaryville"
 PHONE, PHONE_DIGITS, EMAIL = "+1 415 555 8261", "5558261", "quetzalina.canary@example.com"

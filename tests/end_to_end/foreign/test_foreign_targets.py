@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.foreign.conftest import Database, peer, selected_catalog
-from tests.processes import BIN, Sandbox, carecycle, pipe, write_config
+from tests.end_to_end.foreign.conftest import ON_ONE_WORKER, Database, peer, selected_catalog
+from tests.processes import BIN, carecycle, pipe, write_config
+from tests.sandbox_client import Sandbox
 
 TAP = "tap-carecycle"
 PLAIN = ("callerId", "firstName", "lastName", "email", "status", "state", "doNotCall", "totalCalls", "dateOfBirth")
@@ -17,6 +18,7 @@ def expected(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in sandbox.customers() if not row["testCustomer"]}
 
 
+@ON_ONE_WORKER
 def test_customers_and_their_policies_become_rows(sandbox: Sandbox, database: Database, tmp_path: Path) -> None:
     tap = carecycle(sandbox)
     catalog = selected_catalog(str(BIN / TAP), write_config(tmp_path, TAP, tap), tmp_path)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.foreign.conftest import Database, peer, selected_catalog
-from tests.processes import Run, Sandbox, assert_balanced, carecycle, leadsquared, pipe, report, write_config
+from tests.end_to_end.foreign.conftest import ON_ONE_WORKER, Database, peer, selected_catalog
+from tests.processes import Run, assert_balanced, carecycle, leadsquared, pipe, report, write_config
+from tests.sandbox_client import Sandbox
 
+pytestmark = ON_ONE_WORKER
 PEOPLE = 30
 TABLE = f"""
 drop schema if exists crm cascade;

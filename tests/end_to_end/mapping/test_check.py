@@ -8,18 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.processes import (
-    ACCESS_KEY,
-    CARECYCLE_KEY,
-    SECRET_KEY,
-    Sandbox,
-    carecycle,
-    leadsquared,
-    report,
-    run,
-    running_sandbox,
-    singer,
-)
+from tests.forked import run_forked
+from tests.processes import carecycle, leadsquared, report, run, singer
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Sandbox, running_sandbox
 
 LEADSQUARED, CARECYCLE = "target-leadsquared", "target-carecycle"
 MAP = {"people": {"EmailAddress": "mail", "FirstName": {"property": ["nick", "name"]}, "mx_DOB": "person.born"}}
@@ -46,7 +37,7 @@ def test_leadsquared_shows_account_and_mapping(sandbox: Sandbox, tmp_path: Path)
 
 
 def test_carecycle_says_that_an_upload_can_start_outreach(sandbox: Sandbox, tmp_path: Path) -> None:
-    done = run(CARECYCLE, carecycle(sandbox), "--check", cwd=tmp_path)
+    done = run_forked(CARECYCLE, carecycle(sandbox), "--check", cwd=tmp_path)
     assert (done.code, done.out) == (0, ""), done.err
     assert "An upload can start outreach" in done.err
     assert ("callerId", "phoneNumber", "phone", "phone") in columns(done.err)
@@ -70,7 +61,7 @@ def test_settings_may_come_from_the_environment(sandbox: Sandbox, tmp_path: Path
 def test_all_that_is_wrong_is_told_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
     field_map = {"one": {"Phone": "tel", "mx_Cty": "a"}, "two": {"mx_Zipp": "b"}, "good": {"Phone": "tel"}}
     config = leadsquared(sandbox, field_map=field_map, preflight="strict")
-    done = run(LEADSQUARED, config, "--check", cwd=tmp_path)
+    done = run_forked(LEADSQUARED, config, "--check", cwd=tmp_path)
     assert done.code == 2
     for sentence in ("mx_Cty; did you mean 'mx_City'?", "mx_Zipp; did you mean 'mx_Zip'?", "Stream good"):
         assert sentence in done.err
@@ -88,30 +79,30 @@ def test_all_that_is_wrong_is_told_at_once(sandbox: Sandbox, tmp_path: Path) -> 
 def test_what_is_wrong_ends_with_exit_code_2(
     sandbox: Sandbox, tmp_path: Path, more: dict[str, Any], sentence: str
 ) -> None:
-    done = run(LEADSQUARED, leadsquared(sandbox, **more), "--check", cwd=tmp_path)
+    done = run_forked(LEADSQUARED, leadsquared(sandbox, **more), "--check", cwd=tmp_path)
     assert done.code == 2
     assert sentence in done.err
     assert "wrong" not in done.err
 
 
 def test_a_wrong_key_of_carecycle(sandbox: Sandbox, tmp_path: Path) -> None:
-    done = run(CARECYCLE, carecycle(sandbox, api_key="cc_nobody"), "--check", cwd=tmp_path)
+    done = run_forked(CARECYCLE, carecycle(sandbox, api_key="cc_nobody"), "--check", cwd=tmp_path)
     assert done.code == 2
     assert "Check api_key" in done.err
-    done = run(CARECYCLE, carecycle(sandbox, api_key="cc_sandbox_without_permission"), "--check", cwd=tmp_path)
+    done = run_forked(CARECYCLE, carecycle(sandbox, api_key="cc_sandbox_without_permission"), "--check", cwd=tmp_path)
     assert done.code == 0, "a key that may upload and read nothing is good"
 
 
 def test_the_wrong_region_names_the_right_host(tmp_path: Path) -> None:
     with running_sandbox("--customers", "5", "--account-host", "api-in21.leadsquared.com") as sandbox:
-        done = run(LEADSQUARED, leadsquared(sandbox), "--check", cwd=tmp_path)
+        done = run_forked(LEADSQUARED, leadsquared(sandbox), "--check", cwd=tmp_path)
         assert done.code == 2
         assert "set api_url to api-in21.leadsquared.com" in done.err
 
 
 def test_check_and_replay_exclude_each_other(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "x.singer").touch()
-    done = run(LEADSQUARED, leadsquared(sandbox), "--check", "--replay", "x.singer", cwd=tmp_path)
+    done = run_forked(LEADSQUARED, leadsquared(sandbox), "--check", "--replay", "x.singer", cwd=tmp_path)
     assert done.code == 2
     assert "--check reads and sends nothing" in done.err
 
@@ -123,7 +114,7 @@ def test_a_dry_run_counts_each_field(sandbox: Sandbox, tmp_path: Path) -> None:
         {"id": 3, "mail": "c.example.com", "nick": None, "name": None, "person": {"born": "1950-13-04"}},
     ]
     config = leadsquared(sandbox, field_map=MAP, dry_run=True, report_path="report.json")
-    done = run(LEADSQUARED, config, stdin=singer(people, state_every=1), cwd=tmp_path)
+    done = run_forked(LEADSQUARED, config, stdin=singer(people, state_every=1), cwd=tmp_path)
     assert (done.code, done.out) == (0, ""), done.err
     assert "mail -> EmailAddress (email, at most 200; email): filled in 2, rejected in 1" in done.err
     assert "nick, name -> FirstName (text, at most 100; text): filled in 2, rejected in 0" in done.err

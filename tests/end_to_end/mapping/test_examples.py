@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 
 from lead_connectors.field_map.converters.registry import CONVERTERS
 from tests.forked import run_forked
-from tests.processes import Sandbox, carecycle, leadsquared, report, singer
+from tests.processes import carecycle, leadsquared, report, singer
+from tests.sandbox_client import Sandbox
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "mapping.md"

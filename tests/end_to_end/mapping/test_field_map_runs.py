@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.forked import run_forked
-from tests.processes import ACCESS_KEY, SECRET_KEY, Sandbox, carecycle, leadsquared, run, singer
+from tests.processes import carecycle, leadsquared, run, singer
+from tests.sandbox_client import ACCESS_KEY, SECRET_KEY, Sandbox
 
 LEADSQUARED, CARECYCLE = "target-leadsquared", "target-carecycle"
 PEOPLE = [{"id": 1, "first_name": "Ann", "mail": "a@example.com", "tel": "+12125550123", "zip": "10001", "shoe": 38}]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.forked import run_forked
-from tests.processes import Run, Sandbox, carecycle, leadsquared, report, running_sandbox, singer
+from tests.processes import Run, carecycle, leadsquared, report, singer
+from tests.sandbox_client import Sandbox, running_sandbox
 
 LEADSQUARED, CARECYCLE = "target-leadsquared", "target-carecycle"
 METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.meltano.hub import running_hub
 from tests.end_to_end.meltano.project import ROOT, Project, clean_environment
-from tests.processes import BIN, Sandbox
+from tests.processes import BIN
+from tests.sandbox_client import Sandbox
 
 SANDBOX_IN_PROJECT = "http://127.0.0.1:8765"
+BuildOnce = Callable[[str, Callable[[Path], None]], Path]
 PIP_URL = "pip_url: -e ${MELTANO_PROJECT_ROOT}"
 
 
@@ -24,11 +26,13 @@ def _copy(folder: Path) -> Project:
     return Project(folder, clean_environment(folder / "home"))
 
 
+def _install(folder: Path) -> None:
+    _copy(folder).meltano("install")
+
+
 @pytest.fixture(scope="session")
-def _installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = _copy(tmp_path_factory.mktemp("installed") / "project")
-    project.meltano("install")
-    return project.folder / ".meltano"
+def _installed(build_once: BuildOnce) -> Path:
+    return build_once("installed", lambda folder: _install(folder / "project")) / "project" / ".meltano"
 
 
 @pytest.fixture
@@ -46,17 +50,23 @@ def project(tmp_path: Path, sandbox: Sandbox, _installed: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(build_once: BuildOnce) -> Path:
     """The plugins' wheel."""
-    folder = tmp_path_factory.mktemp("dist")
+    return next(build_once("wheel", _build_wheel).glob("*.whl"))
+
+
+def _build_wheel(folder: Path) -> None:
     subprocess.run([BIN / "uv", "build", "--quiet", "--wheel", "--out-dir", folder], cwd=ROOT, check=True)
-    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
-def bare_repository(tmp_path_factory: pytest.TempPathFactory) -> str:
+def bare_repository(build_once: BuildOnce) -> str:
     """The plugins as a git address: the files as they are now, in a repository of their own."""
-    work = tmp_path_factory.mktemp("git")
+    return f"git+{(build_once('git', _commit_all) / 'lead-connectors.git').as_uri()}"
+
+
+def _commit_all(folder: Path) -> None:
+    work = folder / "work"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -69,15 +79,13 @@ def bare_repository(tmp_path_factory: pytest.TempPathFactory) -> str:
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes((ROOT / name).read_bytes())
     who = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
-    bare = work.parent / "lead-connectors.git"
     for command in (
         ["git", "init", "--quiet", "--initial-branch=main"],
         ["git", "add", "."],
         ["git", *who, "commit", "--quiet", "--no-verify", "--message=As it is"],
-        ["git", "clone", "--quiet", "--bare", ".", str(bare)],
+        ["git", "clone", "--quiet", "--bare", ".", str(folder / "lead-connectors.git")],
     ):
         subprocess.run(command, cwd=work, check=True)
-    return f"git+{bare.as_uri()}"
 
 
 @pytest.fixture

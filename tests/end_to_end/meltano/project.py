@@ -1,4 +1,4 @@
-"""Meltano projects in folders of their own, driven by the real ``meltano`` command."""
+"""Meltano projects in folders of their own, driven by Meltano's command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.processes import BIN, Sandbox
+from tests.forked import call_forked, preload
+from tests.processes import BIN
+from tests.sandbox_client import Sandbox
 
+preload("meltano")
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS = 180
 JOB = ("run", "tap-carecycle", "target-leadsquared")
@@ -87,10 +91,15 @@ class Project:
     env: dict[str, str] = field(default_factory=dict)
 
     def meltano(self, *arguments: str, code: int | None = 0, env: Mapping[str, str] | None = None) -> Done:
-        """Run Meltano and hold its exit code against `code`, unless that is None."""
-        done = call([str(BIN / "meltano"), *arguments], cwd=self.folder, env={**self.env, **(env or {})})
-        assert code is None or done.code == code, done.all
-        return done
+        """Run Meltano, forked, and hold its exit code against `code`, unless that is None."""
+        with tempfile.TemporaryDirectory() as pipes:
+            files = [Path(pipes) / name for name in ("in", "out", "err")]
+            files[0].touch()
+            done = call_forked(
+                "meltano", *arguments, files=files, cwd=self.folder, env={**self.env, **(env or {})}, seconds=SECONDS
+            )
+        assert code is None or done.code == code, done.out + done.err
+        return Done(done.code, done.out, done.err)
 
     def edit(self, change: Callable[[Any], None]) -> None:
         """Change meltano.yml as a user would with an editor."""

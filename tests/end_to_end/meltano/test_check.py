@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.end_to_end.meltano.project import Project
-from tests.processes import ACCESS_KEY, SECRET_KEY, Sandbox
+from tests.sandbox_client import ACCESS_KEY, SECRET_KEY, Sandbox
 
 SANDBOX = "--environment=sandbox"
 

@@ -1,4 +1,4 @@
-"""The Hub definitions: as the Hub wants them, and as a user meets them."""
+"""The Hub definitions as the Hub wants them; test_readme.py follows a user from the Hub to the second run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from scripts.repeat_settings import PLUGINS
 from tests.end_to_end.meltano.hub import definitions, read
-from tests.end_to_end.meltano.project import JOB, ROOT, Project, call, point_at
-from tests.processes import ACCESS_KEY, BIN, CARECYCLE_KEY, SECRET_KEY, Sandbox
+from tests.end_to_end.meltano.project import ROOT, Project, call
+from tests.processes import BIN
 
 VARIANT = "lead-connectors"
 
@@ -78,38 +78,6 @@ def pythons() -> list[str]:
         if major == "3" and 10 <= int(minor) <= 14:
             found.setdefault((3, int(minor)), path)
     return [found[min(found)], found[max(found)]]
-
-
-@pytest.mark.usefixtures("hub")
-def test_from_the_hub_to_the_second_run(newcomer: Project, sandbox: Sandbox) -> None:
-    newcomer.meltano("init", "leads")
-    newcomer.folder /= "leads"
-    newcomer.meltano("add", "tap-carecycle", "target-leadsquared", "target-carecycle")
-    keys = {
-        ("tap-carecycle", "api_key"): CARECYCLE_KEY,
-        ("target-leadsquared", "access_key"): ACCESS_KEY,
-        ("target-leadsquared", "secret_key"): SECRET_KEY,
-    }
-    for (plugin, setting), value in keys.items():
-        done = newcomer.meltano("config", "set", plugin, setting, value)
-        assert value not in done.all
-    dotenv = (newcomer.folder / ".env").read_text(encoding="utf-8")
-    assert all(value in dotenv for value in keys.values())
-    assert not any(value in (newcomer.folder / "meltano.yml").read_text(encoding="utf-8") for value in keys.values())
-
-    newcomer.env |= point_at(sandbox)
-    del newcomer.env["MELTANO_HUB_URL"]  # lock files are enough from here on
-    newcomer.meltano(*JOB)
-    first = len(sandbox.history())
-    assert first > 0
-    assert (newcomer.folder / "ledger" / "dev" / "target-leadsquared.ledger").exists()
-    done = newcomer.meltano(*JOB)
-    assert len(sandbox.history()) == first
-    assert "created=0" in done.all or "created=" not in done.all
-
-    listing = newcomer.meltano("select", "tap-carecycle", "--list").out
-    assert "customers.id" in listing
-    assert "customer_dependents" not in listing
 
 
 @pytest.mark.usefixtures("hub")

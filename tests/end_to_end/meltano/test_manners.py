@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.meltano.project import JOB, ROOT, Project, point_at
-from tests.processes import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Sandbox
+from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, Sandbox
 
 SANDBOX = "--environment=sandbox"
 STATE_ID = "sandbox:tap-carecycle-to-target-leadsquared"

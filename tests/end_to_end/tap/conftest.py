@@ -1,12 +1,9 @@
-"""A sandbox of their own for the tap's tests, and the installed tap as a process."""
+"""tap-carecycle as a command, and a sandbox whose list is 1,000 customers long."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,44 +12,13 @@ from typing import Any
 
 import pytest
 
-KEY = "cc_sandbox_0123456789abcdef"
-TAP = Path(sys.executable).with_name("tap-carecycle")
+from tests.forked import run_forked
+from tests.processes import BIN, carecycle, plugin_environment, run
+from tests.sandbox_client import Sandbox, running_sandbox
+
+COMMAND = "tap-carecycle"
+TAP = BIN / COMMAND
 LONGEST = 60.0
-
-
-@dataclass
-class Sandbox:
-    """A running sandbox and its control API."""
-
-    url: str
-
-    def control(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}/__sandbox__/{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            method=method or ("GET" if body is None else "POST"),
-        )
-        with urllib.request.urlopen(request, timeout=LONGEST) as answer:
-            return json.load(answer)
-
-    @property
-    def stats(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.control("stats")["apis"]["carecycle"]
-        return found
-
-    @property
-    def calls(self) -> int:
-        return int(self.stats["calls"])
-
-    def customers(self) -> dict[str, dict[str, Any]]:
-        """All customers that the list shows by default."""
-        return {row["id"]: row for row in self.control("customers") if not row["testCustomer"]}
-
-    def quirks(self, **switches: Any) -> None:
-        self.control("quirks", switches)
-
-    def fault(self, kind: str, **more: Any) -> None:
-        self.control("faults", {"kind": kind, "api": "carecycle", **more})
 
 
 @dataclass
@@ -95,87 +61,55 @@ class Run:
 
 @dataclass
 class Tap:
-    """The installed command."""
+    """The tap, in a folder of its own."""
 
     folder: Path
-    url: str
+    sandbox: Sandbox
 
-    def command(
-        self,
-        *flags: str,
-        config: dict[str, Any] | None = None,
-        state: dict[str, Any] | None = None,
-        catalog: dict[str, Any] | None = None,
-    ) -> list[str]:
-        settings = {"api_key": KEY, "api_url": self.url, "requests_per_minute": 60_000, **(config or {})}
-        files = {"config": settings, "state": state, "catalog": catalog}
-        command = [str(TAP), *flags]
-        for name, content in files.items():
-            if content is not None:
-                path = self.folder / f"{name}.json"
-                path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
-                command += [f"--{name}", str(path)]
-        return command
+    def run(self, *flags: str, installed: bool = False, config: dict[str, Any] | None = None, **files: Any) -> Run:
+        """Run to the end: forked from a process that has made its imports, or as the installed command."""
+        runner = run if installed else run_forked
+        done = runner(COMMAND, self._config(config), *flags, *self._files(files), cwd=self.folder)
+        return Run.read(done.code, done.out, done.err)
 
-    def run(self, *flags: str, **files: Any) -> Run:
-        done = subprocess.run(
-            self.command(*flags, **files),
-            capture_output=True,
-            text=True,
-            timeout=LONGEST,
-            check=False,
-            cwd=self.folder,
-            env=self.environment,
-        )
-        return Run.read(done.returncode, done.stdout, done.stderr)
-
-    def start(self, *flags: str, stdout: int = subprocess.PIPE, **files: Any) -> subprocess.Popen[str]:
+    def start(
+        self, *flags: str, stdout: int = subprocess.PIPE, config: dict[str, Any] | None = None, **files: Any
+    ) -> subprocess.Popen[str]:
+        """Start the installed command with pipes."""
         return subprocess.Popen(
-            self.command(*flags, **files),
+            [str(TAP), "--config", str(self._config(config)), *flags, *self._files(files)],
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env=self.environment,
+            env=plugin_environment(None),
         )
 
     def catalog(self) -> dict[str, Any]:
-        done = subprocess.run([str(TAP), "--discover"], capture_output=True, text=True, timeout=LONGEST, check=True)
-        found: dict[str, Any] = json.loads(done.stdout)
+        """Return what `--discover` prints."""
+        found: dict[str, Any] = json.loads(run_forked(COMMAND, self._config(None), "--discover", cwd=self.folder).out)
         return found
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """A quota file of this test's own, for runs of other tests must not slow it down."""
-        return {**os.environ, "TMPDIR": str(self.folder)}
+    def _config(self, changes: dict[str, Any] | None) -> Path:
+        settings = carecycle(self.sandbox, requests_per_minute=60_000) | (changes or {})
+        return self._write("config", {name: value for name, value in settings.items() if value is not None})
 
+    def _files(self, contents: dict[str, Any]) -> list[str]:
+        given = {name: content for name, content in contents.items() if content is not None}
+        return [part for name, content in given.items() for part in (f"--{name}", str(self._write(name, content)))]
 
-def start_sandbox(*options: str) -> tuple[subprocess.Popen[str], Sandbox]:
-    """Start a sandbox on any free port and wait until it says that it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", "--carecycle-limit", "0/0", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    )
-    assert process.stdout is not None
-    return process, Sandbox(process.stdout.readline().split()[-1])
+    def _write(self, name: str, content: Any) -> Path:
+        path = self.folder / f"{name}.json"
+        path.write_text(json.dumps(content))
+        return path
 
 
 @pytest.fixture(scope="session")
-def running_sandbox() -> Iterator[Sandbox]:
-    process, sandbox = start_sandbox()
-    yield sandbox
-    process.terminate()
-    process.wait(LONGEST)
-
-
-@pytest.fixture
-def sandbox(running_sandbox: Sandbox) -> Sandbox:
-    running_sandbox.control("reset", {})
-    return running_sandbox
+def shared_sandbox() -> Iterator[Sandbox]:
+    with running_sandbox("--carecycle-limit", "0/0") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
 def tap(sandbox: Sandbox, tmp_path: Path) -> Tap:
-    return Tap(tmp_path, sandbox.url)
+    return Tap(tmp_path, sandbox)

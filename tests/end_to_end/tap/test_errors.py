@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.tap.conftest import KEY, LONGEST, TAP, Run, Sandbox, Tap
+from tests.end_to_end.tap.conftest import LONGEST, TAP, Run, Tap
+from tests.forked import run_forked
+from tests.processes import carecycle
+from tests.sandbox_client import CARECYCLE_KEY, Sandbox
 
 NO_RETRY = {"max_retry_seconds": 0}
 
@@ -22,7 +25,7 @@ def sentences(run: Run) -> list[str]:
     ]
 
 
-def assert_clean(run: Run, secret: str = KEY) -> None:
+def assert_clean(run: Run, secret: str = CARECYCLE_KEY) -> None:
     """One sentence, and nothing in the log that is nobody's business."""
     assert len(sentences(run)) == 1, run.log
     assert secret not in run.log
@@ -93,13 +96,13 @@ def test_a_wrong_setting(tap: Tap, sandbox: Sandbox, config: dict[str, Any], wor
     assert run.exit_code == 2
     assert words in run.log
     assert_clean(run)
-    assert sandbox.calls == 0
+    assert sandbox.calls("carecycle") == 0
 
 
 def test_a_wrong_setting_from_the_environment(sandbox: Sandbox, tmp_path: Path) -> None:
     environment = {
         **os.environ,
-        "TAP_CARECYCLE_API_KEY": KEY,
+        "TAP_CARECYCLE_API_KEY": CARECYCLE_KEY,
         "TAP_CARECYCLE_API_URL": sandbox.url,
         "TAP_CARECYCLE_FILTERS": '{"status": ["Leed"]}',
         "TAP_CARECYCLE_PAGE_SIZE": "50",
@@ -164,12 +167,12 @@ def test_a_failure_in_the_middle_leaves_a_state_to_go_on_from(tap: Tap, sandbox:
     run = tap.run(config={"max_retry_seconds": 1, "max_in_flight": 1})
     assert run.exit_code == 1
     assert run.bookmark is None
-    sandbox.control("faults", method="DELETE")
-    calls = sandbox.calls
+    sandbox.delete("faults")
+    calls = sandbox.calls("carecycle")
     again = tap.run(state=run.states[-1])
     assert again.exit_code == 0, again.log
-    assert {*run.ids, *again.ids} == set(sandbox.customers())
-    assert sandbox.calls - calls <= 4
+    assert {*run.ids, *again.ids} == set(sandbox.listed_customers())
+    assert sandbox.calls("carecycle") - calls <= 4
 
 
 def test_a_refused_parameter_is_named_without_its_value(tap: Tap) -> None:
@@ -184,16 +187,14 @@ def test_a_refused_parameter_is_named_without_its_value(tap: Tap) -> None:
 
 
 def test_no_key_is_printed_by_about_or_discover(tap: Tap) -> None:
-    for flags in (["--about"], ["--discover"], ["--test"]):
-        run = subprocess.run(
-            tap.command(*flags), capture_output=True, text=True, timeout=LONGEST, env=tap.environment, check=False
-        )
-        assert run.returncode == 0, run.stderr
-        assert KEY not in run.stdout + run.stderr
+    for flag in ("--about", "--discover", "--test"):
+        done = run_forked("tap-carecycle", carecycle(tap.sandbox), flag, cwd=tap.folder)
+        assert done.code == 0, done.err
+        assert CARECYCLE_KEY not in done.out + done.err
 
 
 def test_the_log_names_nobody(tap: Tap, sandbox: Sandbox) -> None:
-    sandbox.control("scan-moves", {"per_call": {"insert": 1, "delete": 2}})
+    sandbox.post("scan-moves", {"per_call": {"insert": 1, "delete": 2}})
     sandbox.fault("limit_429", retry_after=1, times=1, after_calls=2)
     sandbox.fault("status_500", times=1, after_calls=3)
     run = tap.run(config={"filters": {"status": "Lead"}})

@@ -13,8 +13,9 @@ from tap_carecycle.client import CustomersApi
 from tap_carecycle.filters import FILTERS, ignored_filter, may_be_entered, problems_with, query_of
 from tap_carecycle.pages import Request
 from tap_carecycle.settings import SETTINGS
-from tests.end_to_end.tap.conftest import KEY, Sandbox, Tap
+from tests.end_to_end.tap.conftest import Tap
 from tests.end_to_end.tap.test_sync import root
+from tests.sandbox_client import CARECYCLE_KEY, Sandbox
 
 GOOD: list[dict[str, Any]] = [
     {"search": "Ann"},
@@ -43,11 +44,11 @@ def test_good_filters_reach_the_api(sandbox: Sandbox, filters: dict[str, Any]) -
     assert problems_with(filters, {}) == []
     config = {name: each.get("default") for name, each in SETTINGS["properties"].items()}
     api = CustomersApi(
-        {**config, "api_key": KEY, "api_url": sandbox.url, "requests_per_minute": 60_000}, threading.Event()
+        {**config, "api_key": CARECYCLE_KEY, "api_url": sandbox.url, "requests_per_minute": 60_000}, threading.Event()
     )
     api.fetch(Request(1, 100), query_of(filters))
     api.close()
-    assert sandbox.stats["unknown_parameters"] == {}
+    assert sandbox.stats("carecycle")["unknown_parameters"] == {}
 
 
 def test_every_filter_of_the_table_is_tried() -> None:
@@ -81,7 +82,7 @@ def test_a_wrong_filter_ends_the_run_before_any_call(tap: Tap, sandbox: Sandbox)
     assert run.exit_code == 2
     assert "filters.status must be any of Lead, Active, Inactive." in run.log
     assert run.stdout == ""
-    assert sandbox.calls == 0
+    assert sandbox.calls("carecycle") == 0
 
 
 def test_wrong_parameter_names_are_refused() -> None:
@@ -94,7 +95,9 @@ def test_wrong_parameter_names_are_refused() -> None:
 
 def test_filters_choose_customers(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(config={"filters": {"status": ["Lead"], "states": ["TX", "CA"]}})
-    expected = {c["id"] for c in sandbox.customers().values() if c["status"] == "Lead" and c["state"] in {"TX", "CA"}}
+    expected = {
+        key for key, c in sandbox.listed_customers().items() if c["status"] == "Lead" and c["state"] in {"TX", "CA"}
+    }
     assert set(run.ids) == expected
     assert expected
 
@@ -105,7 +108,7 @@ def test_parameters_go_by_the_names_of_the_account(tap: Tap, sandbox: Sandbox) -
     run = tap.run(config={"parameter_names": names, "filters": {"states": "TX"}})
     assert run.exit_code == 0, run.log
     assert {record["state"] for record in run.records["customers"]} == {"TX"}
-    assert sandbox.stats["unknown_parameters"] == {}
+    assert sandbox.stats("carecycle")["unknown_parameters"] == {}
 
 
 def test_a_filter_that_the_api_ignores_is_noticed(tap: Tap, sandbox: Sandbox) -> None:

@@ -10,8 +10,9 @@ from lead_connectors.http.errors import UnexpectedResponseError
 from lead_connectors.plugin.errors import SettingsError
 from tap_carecycle.client import read_page
 from tap_carecycle.pages import Request
-from tests.end_to_end.tap.conftest import Sandbox, Tap
+from tests.end_to_end.tap.conftest import Tap
 from tests.end_to_end.tap.test_errors import assert_clean, sentences
+from tests.sandbox_client import Sandbox
 
 
 @pytest.mark.parametrize("next_page", ["null", "zero", "missing", "plus_one"])
@@ -21,17 +22,17 @@ def test_whatever_the_last_page_says_of_the_next(tap: Tap, sandbox: Sandbox, nex
     assert len(set(run.ids)) == len(run.ids) == 1000
     assert run.bookmark is not None
     # A full last page that names a next one is looked behind, for itemsTotal could be the one that is wrong.
-    assert sandbox.calls == (11 if next_page == "plus_one" else 10)
+    assert sandbox.calls("carecycle") == (11 if next_page == "plus_one" else 10)
 
 
 @pytest.mark.parametrize("over_end", ["empty", "404"])
 def test_pages_behind_the_end(tap: Tap, sandbox: Sandbox, over_end: str) -> None:
     sandbox.quirks(over_end=over_end)
-    sandbox.control("scan-moves", {"calls": [{"delete": 250}], "per_call": {}})
-    before = set(sandbox.customers())
+    sandbox.post("scan-moves", {"calls": [{"delete": 250}], "per_call": {}})
+    before = set(sandbox.listed_customers())
     run = tap.run()
     assert run.exit_code == 0, run.log
-    assert before & set(sandbox.customers()) <= set(run.ids)
+    assert before & set(sandbox.listed_customers()) <= set(run.ids)
     assert run.bookmark is not None
 
 
@@ -72,9 +73,9 @@ def test_contradictions_are_refused_and_nothing_is_lost(
     assert_clean(run)
     assert words in sentences(run)[0]
     assert run.bookmark is None if run.states else True
-    sandbox.control("quirks", method="DELETE")
+    sandbox.delete("quirks")
     again = tap.run(state=run.states[-1] if run.states else None)
-    assert {*run.ids, *again.ids} == set(sandbox.customers())
+    assert {*run.ids, *again.ids} == set(sandbox.listed_customers())
 
 
 def test_a_server_that_ignores_the_page_is_named(tap: Tap, sandbox: Sandbox) -> None:
@@ -100,11 +101,11 @@ def test_servers_that_ignore_order_or_size_are_read_whole(
     sandbox.quirks(**quirk)
     run = tap.run()
     assert run.exit_code == 0, run.log
-    assert set(run.ids) == set(sandbox.customers())
+    assert set(run.ids) == set(sandbox.listed_customers())
     assert len(run.ids) == 1000
     assert words in run.log
     assert run.bookmark is not None
-    assert sandbox.calls == calls
+    assert sandbox.calls("carecycle") == calls
 
 
 def page(**more: Any) -> dict[str, Any]:
@@ -135,8 +136,8 @@ def test_another_page_than_asked_for() -> None:
 
 
 def test_an_empty_account(tap: Tap, sandbox: Sandbox) -> None:
-    sandbox.control("change", {"delete": 1000})
+    sandbox.post("change", {"delete": 1000})
     run = tap.run()
     assert run.exit_code == 0, run.log
     assert run.ids == []
-    assert sandbox.calls == 1
+    assert sandbox.calls("carecycle") == 1

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.tap.conftest import LONGEST, Run, Sandbox, Tap
+from tests.end_to_end.tap.conftest import LONGEST, Run, Tap
+from tests.sandbox_client import Sandbox
 
 SLOW = {"page_size": 10, "max_in_flight": 1}
 
@@ -36,16 +37,16 @@ def kill_at(tap: Tap, number: int, **files: Any) -> Run:
 
 
 def test_a_killed_run_resumes_near_where_it_was(tap: Tap, sandbox: Sandbox) -> None:
-    customers = set(sandbox.customers())
+    customers = set(sandbox.listed_customers())
     killed = kill_at(tap, 60, config=SLOW)
     left = killed.customers_state["partial_scan"]["customers_left"]
     assert left <= 400
-    changed = sandbox.control("change", {"update": 20, "insert": 2, "delete": 3, "anybody": True})
-    calls = sandbox.calls
+    changed = sandbox.post("change", {"update": 20, "insert": 2, "delete": 3, "anybody": True})
+    calls = sandbox.calls("carecycle")
     resumed = tap.run(config=SLOW, state=killed.states[-1])
     assert resumed.exit_code == 0, resumed.log
     assert "Resuming the interrupted scan" in resumed.log
-    assert sandbox.calls - calls <= left // 10 + 4
+    assert sandbox.calls("carecycle") - calls <= left // 10 + 4
     assert {*killed.ids, *resumed.ids} >= customers - set(changed["deleted"])
     assert "partial_scan" not in resumed.customers_state
     # The bookmark is capped by the first run's start: who changed behind the scan comes with the next run.
@@ -59,11 +60,11 @@ def test_a_killed_run_resumes_near_where_it_was(tap: Tap, sandbox: Sandbox) -> N
 @pytest.mark.parametrize("changes", [{"filters": {"includeTestNumbers": True}}, {"start_date": "2025-01-01T00:00:00Z"}])
 def test_another_scope_starts_over(tap: Tap, sandbox: Sandbox, changes: dict[str, Any]) -> None:
     killed = kill_at(tap, 20, config=SLOW)
-    calls = sandbox.calls
+    calls = sandbox.calls("carecycle")
     run = tap.run(config=changes, state=killed.states[-1])
     if "filters" in changes:
         assert "Starting over" in run.log
-        assert sandbox.calls - calls == 11
+        assert sandbox.calls("carecycle") - calls == 11
     assert run.exit_code == 0
 
 
@@ -74,7 +75,7 @@ def test_an_unfinished_scan_of_long_ago_starts_over(tap: Tap, sandbox: Sandbox) 
     run = tap.run(state=state)
     assert "Starting over" in run.log
     assert len(run.ids) == 1000
-    assert sandbox.calls > 10
+    assert sandbox.calls("carecycle") > 10
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -87,20 +88,20 @@ def test_a_stopped_run_leaves_whole_lines_and_a_state(tap: Tap, sandbox: Sandbox
     assert process.returncode == code, log
     stopped = Run.read(code, "".join(lines) + rest, log)
     assert "Traceback" not in log
-    sandbox.control("faults", method="DELETE")
+    sandbox.delete("faults")
     resumed = tap.run(config=SLOW, state=stopped.states[-1])
-    assert {*stopped.ids, *resumed.ids} == set(sandbox.customers())
+    assert {*stopped.ids, *resumed.ids} == set(sandbox.listed_customers())
 
 
 def test_a_wait_for_the_quota_ends_at_once(tap: Tap, sandbox: Sandbox) -> None:
     process = tap.start(config={**SLOW, "requests_per_minute": 20}, stdout=subprocess.DEVNULL)
     until = time.monotonic() + LONGEST
-    while sandbox.calls < 20 and time.monotonic() < until:
+    while sandbox.calls("carecycle") < 20 and time.monotonic() < until:
         time.sleep(0.1)
     process.terminate()
     process.communicate(timeout=15)
     assert process.returncode == 143
-    assert sandbox.calls == 20
+    assert sandbox.calls("carecycle") == 20
 
 
 def test_a_reader_that_goes_away_is_told_quietly(tap: Tap) -> None:

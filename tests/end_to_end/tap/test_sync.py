@@ -1,4 +1,4 @@
-"""The installed command against the sandbox: what arrives, what it costs, what a later run reads."""
+"""The command against the sandbox: what arrives, what it costs, what a later run reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.tap.conftest import Sandbox, Tap
+from tests.end_to_end.tap.conftest import Tap
+from tests.sandbox_client import Sandbox
 
 LATEST_START = 20
 """Seconds in which a process starts even where others keep the machine busy."""
@@ -36,9 +37,9 @@ def moment(text: str) -> datetime:
 
 
 def test_every_customer_arrives_field_by_field_in_as_many_calls_as_pages(tap: Tap, sandbox: Sandbox) -> None:
-    run = tap.run()
+    run = tap.run(installed=True)
     assert run.exit_code == 0, run.log
-    expected = sandbox.customers()
+    expected = sandbox.listed_customers()
     assert len(run.ids) == len(set(run.ids)) == len(expected) == 1000
     for record in run.records["customers"]:
         source = expected[record["id"]]
@@ -49,8 +50,8 @@ def test_every_customer_arrives_field_by_field_in_as_many_calls_as_pages(tap: Ta
                 assert value.endswith("Z"), name
             else:
                 assert value == source[name], name
-    assert sandbox.calls == 10
-    assert sandbox.stats["unknown_parameters"] == {}
+    assert sandbox.calls("carecycle") == 10
+    assert sandbox.stats("carecycle")["unknown_parameters"] == {}
     assert set(run.records) == {"customers"}
     assert len(run.schemas) == 1
 
@@ -73,7 +74,7 @@ def test_a_state_follows_each_page_and_the_last_one_is_small_and_readable(tap: T
 
 def test_the_next_run_gives_what_changed_and_ties_at_the_bookmark(tap: Tap, sandbox: Sandbox) -> None:
     first = tap.run(config={"lookback_window": 0})
-    changed = sandbox.control("change", {"update": 7, "insert": 3})
+    changed = sandbox.post("change", {"update": 7, "insert": 3})
     newest = max(record["updatedAt"] for record in first.records["customers"])
     ties = {record["id"] for record in first.records["customers"] if record["updatedAt"] == newest}
     second = tap.run(config={"lookback_window": 0}, state=first.states[-1])
@@ -85,10 +86,10 @@ def test_the_next_run_gives_what_changed_and_ties_at_the_bookmark(tap: Tap, sand
 
 def test_the_bookmark_never_passes_the_start_of_the_run(tap: Tap, sandbox: Sandbox) -> None:
     before = datetime.now(timezone.utc)
-    sandbox.control("scan-moves", {"per_call": {"update": 5, "insert": 2}})
+    sandbox.post("scan-moves", {"per_call": {"update": 5, "insert": 2}})
     run = tap.run(config={"max_in_flight": 1})
-    moved = {each for step in sandbox.control("scan-moves") for each in (*step["updated"], *step["inserted"])}
-    sandbox.control("scan-moves", method="DELETE")
+    moved = {each for step in sandbox.get("scan-moves") for each in (*step["updated"], *step["inserted"])}
+    sandbox.delete("scan-moves")
     assert run.bookmark is not None
     assert moment(run.bookmark) < before + timedelta(seconds=LATEST_START)
     again = tap.run(config={"lookback_window": 0}, state=run.states[-1])
@@ -118,8 +119,8 @@ def test_children_come_off_the_same_pages(tap: Tap, sandbox: Sandbox) -> None:
     for stream in CHILDREN:
         root(catalog, stream)["selected"] = True
     run = tap.run(catalog=catalog)
-    customers = sandbox.customers()
-    assert sandbox.calls == 10
+    customers = sandbox.listed_customers()
+    assert sandbox.calls("carecycle") == 10
     assert len(run.schemas) == 1 + len(CHILDREN)
     for stream, array in CHILDREN.items():
         assert len(run.records[stream]) == sum(len(customer[array]) for customer in customers.values()) > 50
@@ -137,7 +138,7 @@ def test_children_alone_need_no_customers(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(catalog=catalog)
     assert run.exit_code == 0, run.log
     assert set(run.records) == {"customer_policies"}
-    assert sandbox.calls == 10
+    assert sandbox.calls("carecycle") == 10
 
 
 @pytest.mark.parametrize("place", ["metadata", "top level"])
@@ -151,12 +152,12 @@ def test_created_at_as_replication_key_reads_only_new_pages(tap: Tap, sandbox: S
     assert len(first.ids) == 1000
     assert first.bookmark == max(record["createdAt"] for record in first.records["customers"])
     assert first.customers_state["replication_key"] == "createdAt"
-    inserted = sandbox.control("change", {"insert": 3, "update": 9})["inserted"]
-    calls = sandbox.calls
+    inserted = sandbox.post("change", {"insert": 3, "update": 9})["inserted"]
+    calls = sandbox.calls("carecycle")
     second = tap.run(catalog=catalog, state=first.states[-1], config={"lookback_window": 0})
     assert set(inserted) <= set(second.ids)
     assert min(record["createdAt"] for record in second.records["customers"]) >= first.bookmark
-    assert sandbox.calls - calls == 1
+    assert sandbox.calls("carecycle") - calls == 1
 
 
 def test_a_full_table_gives_everything_each_time(tap: Tap) -> None:
@@ -199,8 +200,8 @@ def test_the_test_flag_makes_one_call_of_one_row_and_prints_no_record(tap: Tap, 
     assert run.exit_code == 0, run.log
     assert run.stdout == ""
     assert "1000 customers" in run.log
-    assert sandbox.stats["rows_per_call"] in ([], [1])
-    assert sandbox.calls == 1
+    assert sandbox.stats("carecycle")["rows_per_call"] in ([], [1])
+    assert sandbox.calls("carecycle") == 1
 
 
 @pytest.mark.parametrize("moves", [{"insert": 1, "delete": 1, "update": 2}, {"delete": 3}, {"insert": 4}])
@@ -209,24 +210,24 @@ def test_nobody_is_lost_while_customers_move(
     tap: Tap, sandbox: Sandbox, moves: dict[str, int], *, shuffle: bool
 ) -> None:
     sandbox.quirks(shuffle_ties=shuffle)
-    before = set(sandbox.customers())
-    sandbox.control("scan-moves", {"per_call": moves})
+    before = set(sandbox.listed_customers())
+    sandbox.post("scan-moves", {"per_call": moves})
     run = tap.run(config={"max_in_flight": 4})
-    sandbox.control("scan-moves", method="DELETE")
-    constant = before & set(sandbox.customers())
+    sandbox.delete("scan-moves")
+    constant = before & set(sandbox.listed_customers())
     assert constant <= set(run.ids)
     assert len(run.ids) == len(set(run.ids))
     assert run.bookmark is not None
-    assert sandbox.calls <= 20
+    assert sandbox.calls("carecycle") <= 20
 
 
 def test_nobody_is_lost_while_customers_enter_and_leave_a_filter(tap: Tap, sandbox: Sandbox) -> None:
     def leads() -> set[str]:
-        return {each["id"] for each in sandbox.customers().values() if each["status"] == "Lead"}
+        return {each["id"] for each in sandbox.listed_customers().values() if each["status"] == "Lead"}
 
     before = leads()
-    sandbox.control("scan-moves", {"per_call": {"flip": 2, "insert_old": 1}})
+    sandbox.post("scan-moves", {"per_call": {"flip": 2, "insert_old": 1}})
     run = tap.run(config={"filters": {"status": "Lead"}, "max_in_flight": 4})
-    moved = {each for step in sandbox.control("scan-moves") for each in step["flipped"]}
+    moved = {each for step in sandbox.get("scan-moves") for each in step["flipped"]}
     assert (before & leads()) - moved <= set(run.ids)
     assert run.bookmark is not None
