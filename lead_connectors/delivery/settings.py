@@ -6,6 +6,8 @@ from typing import Any
 
 from singer_sdk import typing as th
 
+from lead_connectors.plugin.common_settings import connection_settings
+
 TEST_STREAM = "meltano_test_stream"
 """`meltano config test` sends a record on this stream; it is no lead."""
 
@@ -55,7 +57,7 @@ def delivery_settings(
         recognised: The streams of the target's built-in maps, for people.
     """
     return [
-        th.Property("api_url", th.StringType, default=api_url, title="API address", description=_url_help(vendor)),
+        *connection_settings(vendor, api_url),
         th.Property(
             "streams",
             th.ArrayType(th.StringType),
@@ -114,20 +116,6 @@ def delivery_settings(
             "A response that names a lower limit sets the limit for the rest of the run.",
         ),
         th.Property(
-            "request_timeout",
-            th.NumberType(exclusive_minimum=0),
-            default=60,
-            title="Request time-out",
-            description="Seconds to wait for a response.",
-        ),
-        th.Property(
-            "max_retry_seconds",
-            th.NumberType(minimum=0),
-            default=900,
-            title="Retry limit",
-            description="Seconds for which a transient failure is retried before the run fails.",
-        ),
-        th.Property(
             "rejects_path",
             th.StringType,
             default="rejects",
@@ -167,7 +155,3 @@ def delivery_settings(
         ),
         th.Property("report_path", th.StringType, title="Report", description="File for the run's counts as JSON."),
     ]
-
-
-def _url_help(vendor: str) -> str:
-    return f"Address of the {vendor} API, with or without scheme and path."

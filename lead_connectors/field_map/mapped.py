@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import override
+
 from lead_connectors.reject_codes import RejectCode
 
 
@@ -22,6 +24,7 @@ class Problem:
     code: RejectCode
     reason: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.field} {self.reason}"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, LeavesFieldsOut, Prepared
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.delivery.plan import Send
@@ -37,28 +39,35 @@ class FakeDestination(Destination):
         self.error: Exception | None = None
 
     @property
+    @override
     def api_fields(self) -> ApiFields:
         return ApiFields({"Email": ApiField("Email"), "DoNotCall": ApiField("DoNotCall")}, closed=False)
 
     @property
+    @override
     def builtin_maps(self) -> BuiltinMaps:
         return BuiltinMaps()
 
+    @override
     def prepare(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> Prepared:
         _ = record, key
         return Prepared(mapped.fields, mapped.problems)
 
+    @override
     def body(self, fields: Mapping[str, Any]) -> Body:
         return dict(fields)
 
+    @override
     def opt_out_body(self, fields: Mapping[str, Any], opt_outs: Iterable[str]) -> Body | None:
         found = {name: fields[name] for name in ("Email", "Phone") if name in fields}
         return {**found, **dict.fromkeys(opt_outs, True)} if found else None
 
+    @override
     def send(self, bodies: Sequence[Any]) -> list[Outcome]:
         self.calls.append(list(bodies))
         return self._respond(bodies)
 
+    @override
     def send_opt_outs(self, bodies: Sequence[Any]) -> list[Outcome]:
         self.opt_out_calls.append(list(bodies))
         return self._respond(bodies)
@@ -70,9 +79,11 @@ class FakeDestination(Destination):
             raise CallRejectedError(status=400, code="Bad")
         return [self.outcome_of(body) for body in bodies]
 
+    @override
     def rejection(self, error: CallRejectedError) -> Outcome:
         return rejected(RejectCode.API_REJECTED, error.code)
 
+    @override
     def check_credentials(self) -> str | None:
         return None
 
@@ -90,9 +101,11 @@ class CapableDestination(FakeDestination, LeavesFieldsOut, ConfirmsOptOuts):
         self.lost_opt_outs: set[str] = set()
         self.confirmed: dict[str, frozenset[str]] = {}
 
+    @override
     def can_send(self, plan: Send) -> bool:
         return bool(plan.fields.keys() & {"Email", "Phone"})
 
+    @override
     def unconfirmed(self, opt_outs: Mapping[str, frozenset[str]]) -> int:
         self.confirmed.update(opt_outs)
         return len(self.lost_opt_outs & opt_outs.keys())

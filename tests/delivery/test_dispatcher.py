@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from lead_connectors.delivery.batch import Result
 from lead_connectors.delivery.dispatcher import Batch, Dispatcher
@@ -34,6 +35,7 @@ class Held(Dispatcher):
         )
         self.under_way: list[Batch] = []
 
+    @override
     def _hand_over(self, batch: Batch) -> None:
         self.under_way.append(batch)
 

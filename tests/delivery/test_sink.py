@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from lead_connectors.delivery.destination import Prepared
 from lead_connectors.delivery.lead import Lead, Source
@@ -29,6 +30,7 @@ SCHEMA: dict[str, Any] = {
 class Picky(FakeDestination):
     """Needs an e-mail address, adds a field, and knows people by their e-mail address."""
 
+    @override
     def prepare(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> Prepared:
         email = mapped.fields.get("Email")
         missing = [] if email else [Problem("Email", RejectCode.REQUIRED_MISSING, "is required")]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from typing_extensions import override
 
 from tests.end_to_end.meltano.project import ROOT
 
@@ -74,6 +75,7 @@ def write_api(folder: Path, base: str, pip_url: str) -> None:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    @override
     def log_message(self, *_: Any) -> None:
         pass
 
