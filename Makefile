@@ -12,6 +12,8 @@ READY := .venv/.ready
 PEERS := $(patsubst tests/peers/%.txt,.peers/%/.ready,$(wildcard tests/peers/*.txt))
 
 export PYTHON
+# Tests and demo start hundreds of processes: without bytecode on disk each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What pip is told about mirrors and company certificates, uv (and Meltano, which calls it) is told too.
 ifneq ($(UV_INDEX_URL)$(PIP_INDEX_URL),)
@@ -28,7 +30,7 @@ help: ## this list
 demo: $(READY) ## watch 1,000 customers become leads, with real meltano, against the sandbox
 	@$(BIN)/python -m scripts.demo $(ARGS)
 
-test: $(READY) $(PEERS) ## lint, types and all tests (ARGS="-k name" picks some)
+test: $(READY) $(PEERS) ## lint, types and all tests, in parallel (ARGS="-k name" picks some)
 	@$(MAKE) --no-print-directory lint
 	@echo "[test] pytest"
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup $(ARGS)
