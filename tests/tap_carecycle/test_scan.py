@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tap_carecycle.scan import Batch, Position, Scan
 from tests.tap_carecycle.moving_list import Moves, MovingList
 
-# Faults put into the scan on purpose show within 300 histories; SCAN_EXAMPLES=20000 is for a long run.
-EXAMPLES = int(os.environ.get("SCAN_EXAMPLES", "500"))
+# For each property; SCAN_EXAMPLES=20000 is for a long run.
+EXAMPLES = int(os.environ.get("SCAN_EXAMPLES", "2000"))
 PROFILE = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 CHANCES = st.sampled_from([0.0, 0.0, 0.05, 0.3, 1.0])
 SIZES = st.sampled_from([4, 5, 7, 10, 20, 30])
