@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.delivery.leads import a_lead, numbers
 
 
-def test_the_newest_version_answers_for_all() -> None:
+def test_the_newest_version_stands_for_all() -> None:
     old = a_lead(3, "ann", fields={"Email": "old@example.com"}, opt_outs={"DoNotCall"}, identities={"email:old"})
     new = a_lead(7, "ann", fields={"Email": "new@example.com"}, identities={"email:new"}, unique={"Email": "new"})
     newest = a_lead(9, "ann", fields={}, opt_outs={"DoNotSMS"}, rejected_at=4.0)

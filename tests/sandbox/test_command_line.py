@@ -94,9 +94,9 @@ def test_faults_limits_and_forms_on_the_command_line() -> None:
 
 def test_the_wrong_host_is_told_the_right_one() -> None:
     with started("--customers", "0", "--account-host", "right.example.com") as sandbox:
-        answer = sandbox.get_lsq(f"{LEADS}LeadsMetaData.Get")
-        assert answer.status_code == 401
-        assert "right.example.com" in answer.json()["ExceptionMessage"]
+        response = sandbox.get_lsq(f"{LEADS}LeadsMetaData.Get")
+        assert response.status_code == 401
+        assert "right.example.com" in response.json()["ExceptionMessage"]
         found = sandbox.get_lsq("/v2/Authentication.svc/UserByAccessKey.Get").json()
         assert found["LSQCommonServiceURLs"]["api"] == "right.example.com"
         right = {**LSQ_KEYS, "Host": "right.example.com"}

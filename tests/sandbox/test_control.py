@@ -38,7 +38,7 @@ def test_changes_are_seeded(sandbox: SandboxClient) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"updates": 1}, {"update": -1}, {"update": "1"}, [1]])
-def test_wrong_changes_are_refused(sandbox: SandboxClient, wrong: Any) -> None:
+def test_wrong_changes_are_rejected(sandbox: SandboxClient, wrong: Any) -> None:
     assert sandbox.session.post(f"{sandbox.url}/__sandbox__/change", json=wrong).status_code == 400
 
 
@@ -70,7 +70,7 @@ def test_customers_enter_a_filter_with_an_old_moment(sandbox: SandboxClient) -> 
     assert after[old]["createdAt"] < max(row["createdAt"] for row in before.values())
 
 
-def test_wrong_scripts_are_refused(sandbox: SandboxClient) -> None:
+def test_wrong_scripts_are_rejected(sandbox: SandboxClient) -> None:
     scripts: list[dict[str, Any]] = [{"each": {}}, {"per_call": {"grow": 1}}]
     for wrong in scripts:
         assert sandbox.session.post(f"{sandbox.url}/__sandbox__/scan-moves", json=wrong).status_code == 400

@@ -14,10 +14,10 @@ def everyone(sandbox: SandboxClient) -> list[dict[str, Any]]:
     return [row for row in sandbox.get("customers") if not row["testCustomer"]]
 
 
-def flaw_paths(answer: Any) -> list[list[str]]:
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "VALIDATION_ERROR"
-    return [flaw["path"] for flaw in answer.json()["errors"]]
+def flaw_paths(response: Any) -> list[list[str]]:
+    assert response.status_code == 422
+    assert response.json()["code"] == "VALIDATION_ERROR"
+    return [flaw["path"] for flaw in response.json()["errors"]]
 
 
 def test_pages_are_complete_and_in_order(sandbox: SandboxClient) -> None:
@@ -64,7 +64,7 @@ def test_behind_the_end_is_an_empty_page(sandbox: SandboxClient) -> None:
         ({"hasAttempts": "yes"}, "hasAttempts"),
     ],
 )
-def test_wrong_parameters_are_refused_by_name(sandbox: SandboxClient, query: dict[str, Any], path: str) -> None:
+def test_wrong_parameters_are_rejected_by_name(sandbox: SandboxClient, query: dict[str, Any], path: str) -> None:
     assert flaw_paths(sandbox.page(**query)) == [[path]]
 
 
@@ -146,14 +146,14 @@ def test_nulls_come_last_going_up(sandbox: SandboxClient) -> None:
 )
 def test_keys(sandbox: SandboxClient, key: str | None, status: int, code: str) -> None:
     headers = {"x-api-key": key} if key else {}
-    answer = sandbox.session.get(f"{sandbox.url}/v2/customers", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    response = sandbox.session.get(f"{sandbox.url}/v2/customers", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (status, code)
 
 
 def test_unknown_paths_and_methods_are_not_found(sandbox: SandboxClient) -> None:
     for method, path in (("GET", "/v2/members"), ("POST", "/v2/customers"), ("GET", "/"), ("GET", "/v2/leads/upload")):
-        answer = sandbox.session.request(method, f"{sandbox.url}{path}", headers=KEY)
-        assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+        response = sandbox.session.request(method, f"{sandbox.url}{path}", headers=KEY)
+        assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
 
 
 def test_one_customer(sandbox: SandboxClient) -> None:

@@ -34,12 +34,12 @@ def written(sandbox: SandboxClient) -> int:
         ("sink_call", 500, "MXInvalidDataTypeException"),
     ],
 )
-def test_answers_of_leadsquared(sandbox: SandboxClient, kind: str, status: int, text: str) -> None:
+def test_responses_of_leadsquared(sandbox: SandboxClient, kind: str, status: int, text: str) -> None:
     for when, applied in (("before", 0), ("after", 3)):
         sandbox.fault(kind, when=when, times=1)
-        answer = sandbox.post_lsq(UPSERT, PEOPLE)
-        assert answer.status_code == status
-        assert text in answer.text
+        response = sandbox.post_lsq(UPSERT, PEOPLE)
+        assert response.status_code == status
+        assert text in response.text
         assert written(sandbox) == applied
     assert sandbox.post_lsq(UPSERT, PEOPLE).status_code == 200
     assert sandbox.get("stats")["faults_fired"] == {kind: 2}
@@ -56,19 +56,19 @@ def test_answers_of_leadsquared(sandbox: SandboxClient, kind: str, status: int, 
         ("not_found_404", 404, "NOT_FOUND"),
     ],
 )
-def test_answers_of_carecycle(sandbox: SandboxClient, kind: str, status: int, code: str) -> None:
+def test_responses_of_carecycle(sandbox: SandboxClient, kind: str, status: int, code: str) -> None:
     sandbox.fault(kind, api="carecycle", retry_after=7)
-    answer = sandbox.page()
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.json().get("retryAfter") == (7 if status == 429 else None)
+    response = sandbox.page()
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.json().get("retryAfter") == (7 if status == 429 else None)
     assert sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x").status_code == 200
 
 
-def test_a_refusal_names_the_limit_it_is_told_to(sandbox: SandboxClient) -> None:
+def test_a_rejection_names_the_limit_it_is_told_to(sandbox: SandboxClient) -> None:
     sandbox.fault("limit_429", calls=5, window=10, retry_after=4)
-    answer = sandbox.post_lsq(UPSERT, PEOPLE)
-    assert answer.json()["ExceptionMessage"] == "API calls exceeded the limit of 5 in 10 second(s)"
-    assert answer.headers["Retry-After"] == "4"
+    response = sandbox.post_lsq(UPSERT, PEOPLE)
+    assert response.json()["ExceptionMessage"] == "API calls exceeded the limit of 5 in 10 second(s)"
+    assert response.headers["Retry-After"] == "4"
 
 
 @pytest.mark.parametrize(("when", "applied"), [("before", 0), ("after", 3)])
@@ -81,7 +81,7 @@ def test_connections_that_break(sandbox: SandboxClient, kind: str, when: str, ap
 
 
 @pytest.mark.parametrize(("when", "applied"), [("before", 0), ("after", 3)])
-def test_answers_that_break_off(sandbox: SandboxClient, when: str, applied: int) -> None:
+def test_responses_that_break_off(sandbox: SandboxClient, when: str, applied: int) -> None:
     sandbox.fault("truncated", when=when, times=1)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         sandbox.post_lsq(UPSERT, PEOPLE)
@@ -97,7 +97,7 @@ def test_a_page_that_breaks_off(sandbox: SandboxClient) -> None:
         sandbox.page().json()
 
 
-def test_a_held_answer_holds_up_nobody_else(sandbox: SandboxClient) -> None:
+def test_a_held_response_holds_up_nobody_else(sandbox: SandboxClient) -> None:
     sandbox.fault("timeout", times=1)
     held = threading.Thread(target=held_call, args=(sandbox.url,))
     held.start()
@@ -114,7 +114,7 @@ def held_call(url: str) -> None:
         requests.get(f"{url}/v2/customers", timeout=0.3)
 
 
-def test_a_slow_answer(sandbox: SandboxClient) -> None:
+def test_a_slow_response(sandbox: SandboxClient) -> None:
     sandbox.fault("slow", seconds=0.2)
     started = time.monotonic()
     assert len(sandbox.upsert(*PEOPLE)) == 3
@@ -166,7 +166,7 @@ def test_a_row_that_was_written_may_look_failed(sandbox: SandboxClient) -> None:
     [("drop_row", [1, 3]), ("repeat_row", [1, 2, 2, 3]), ("unknown_row", [1, 103, 3])],
 )
 @pytest.mark.parametrize(("when", "applied"), [("before", 2), ("after", 3)])
-def test_rows_that_answer_strangely(
+def test_rows_with_strange_responses(
     sandbox: SandboxClient, kind: str, numbers: list[int], when: str, applied: int
 ) -> None:
     sandbox.fault(kind, row=2, when=when)
@@ -183,7 +183,7 @@ def test_rows_that_answer_strangely(
         ("fail_row", (1, 1, ["E0"])),
     ],
 )
-def test_receipts_that_do_not_add_up(sandbox: SandboxClient, kind: str, expected: tuple[int, int, list[str]]) -> None:
+def test_responses_that_do_not_add_up(sandbox: SandboxClient, kind: str, expected: tuple[int, int, list[str]]) -> None:
     records = [{"phoneNumber": "2125552345", "postalCode": "10001", "externalId": f"E{n}"} for n in range(2)]
     sandbox.fault(kind, match={"field": "externalId", "value": "E0"})
     body = sandbox.upload(*records).json()
@@ -225,6 +225,6 @@ def test_chance_is_seeded(sandbox: SandboxClient) -> None:
         {"kind": "fail_row", "match": {"value": 1}},
     ],
 )
-def test_wrong_faults_are_refused(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
+def test_wrong_faults_are_rejected(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
     assert sandbox.session.post(f"{sandbox.url}/__sandbox__/faults", json=[wrong]).status_code == 400
     assert sandbox.get("faults") == []

@@ -80,8 +80,8 @@ def test_keys_in_headers_or_query(sandbox: SandboxClient) -> None:
     query = {"accessKey": LSQ_KEYS["x-LSQ-AccessKey"], "secretKey": LSQ_KEYS["x-LSQ-SecretKey"]}
     assert requests.get(f"{sandbox.url}{WHO_AM_I}", params=query).status_code == 200
     for wrong in ({}, {"x-LSQ-AccessKey": LSQ_KEYS["x-LSQ-AccessKey"]}, {**LSQ_KEYS, "x-LSQ-AccessKey": "u"}):
-        answer = requests.get(f"{sandbox.url}{WHO_AM_I}", headers=wrong)
-        assert (answer.status_code, answer.json()["ExceptionType"]) == (401, "MXUnAuthorizedAccessException")
+        response = requests.get(f"{sandbox.url}{WHO_AM_I}", headers=wrong)
+        assert (response.status_code, response.json()["ExceptionType"]) == (401, "MXUnAuthorizedAccessException")
 
 
 def test_who_am_i_names_the_host(sandbox: SandboxClient) -> None:

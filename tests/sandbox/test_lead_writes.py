@@ -13,8 +13,8 @@ def leads(sandbox: SandboxClient) -> list[dict[str, Any]]:
     return list(sandbox.get("leads"))
 
 
-def refusal(sandbox: SandboxClient, **values: str) -> tuple[str, str]:
-    """Send one lead beside a good one, which must arrive, and return why it was refused."""
+def rejection(sandbox: SandboxClient, **values: str) -> tuple[str, str]:
+    """Send one lead beside a good one, which must arrive, and return why it was rejected."""
     bad, good = sandbox.upsert(lead(**values), lead(EmailAddress="neighbour@example.com"))
     assert (bad["RowNumber"], bad["LeadId"], bad["LeadCreated"], bad["LeadUpdated"]) == (1, "", False, False)
     assert good["LeadId"], good
@@ -73,8 +73,8 @@ def test_create_then_update(sandbox: SandboxClient) -> None:
         ({**ANA, "mx_KYC": "x"}, "MXInvalidInputException", "mx_KYC takes an empty Value and Fields"),
     ],
 )
-def test_a_bad_row_is_refused_alone(sandbox: SandboxClient, values: dict[str, str], kind: str, text: str) -> None:
-    got_kind, got_text = refusal(sandbox, **values)
+def test_a_bad_row_is_rejected_alone(sandbox: SandboxClient, values: dict[str, str], kind: str, text: str) -> None:
+    got_kind, got_text = rejection(sandbox, **values)
     assert got_kind == kind
     assert text in got_text
     assert len(leads(sandbox)) == 1
@@ -86,16 +86,16 @@ def test_phones_that_are_taken(sandbox: SandboxClient, phone: str) -> None:
 
 
 def test_other_phones_on_demand(sandbox: SandboxClient) -> None:
-    assert refusal(sandbox, Phone="+1 212-555-2345")[1] == "Invalid Phone format for Phone"
+    assert rejection(sandbox, Phone="+1 212-555-2345")[1] == "Invalid Phone format for Phone"
     sandbox.post("quirks", {"phone_forms": "any"})
     assert sandbox.upsert(lead(Phone="+1 212-555-2345", SearchBy="Phone"))[0]["LeadCreated"] is True
 
 
 def test_an_unknown_attribute_may_sink_the_call(sandbox: SandboxClient) -> None:
     sandbox.post("quirks", {"unknown_attribute": "call"})
-    answer = sandbox.post_lsq(UPSERT, [lead(**ANA), lead(EmailAddress="b@example.com", Nope="1")])
-    assert answer.status_code == 500
-    assert answer.json() == {
+    response = sandbox.post_lsq(UPSERT, [lead(**ANA), lead(EmailAddress="b@example.com", Nope="1")])
+    assert response.status_code == 500
+    assert response.json() == {
         "Status": "Error",
         "ExceptionType": "MXUnknownAttributeException",
         "ExceptionMessage": "Attribute(s) does not exist - Nope",
@@ -113,21 +113,21 @@ def test_phone_is_matched_as_stored_but_unique_by_digits(sandbox: SandboxClient)
     sandbox.upsert(lead(**ANA, Phone="+1-2125552345"))
     assert sandbox.upsert(lead(Phone="+1-2125552345", mx_City="Reno", SearchBy="Phone"))[0]["LeadUpdated"]
     for other in ("+12125552345", "2125552345"):
-        kind, text = refusal(sandbox, Phone=other, SearchBy="Phone")
+        kind, text = rejection(sandbox, Phone=other, SearchBy="Phone")
         assert (kind, text) == ("MXDuplicateEntryException", "A Lead with same Phone Number already exists.")
 
 
 def test_unique_fields_are_unique(sandbox: SandboxClient) -> None:
     sandbox.upsert(lead(**ANA, Phone="+1-2125552345", Mobile="+1-2125552346", mx_CareCycle_Id="C1"))
-    clashes = {
+    conflicts = {
         "EmailAddress": ("Ana@Example.com", "A Lead with same Email already exists."),
         "Phone": ("+1-2125552345", "A Lead with same Phone Number already exists."),
         "Mobile": ("+1-2125552346", "A Lead with same Mobile Number already exists."),
     }
-    for name, (value, text) in clashes.items():
-        got = refusal(sandbox, **{name: value}, mx_CareCycle_Id="C2", SearchBy="mx_CareCycle_Id")
+    for name, (value, text) in conflicts.items():
+        got = rejection(sandbox, **{name: value}, mx_CareCycle_Id="C2", SearchBy="mx_CareCycle_Id")
         assert got == ("MXDuplicateEntryException", text)
-    assert refusal(sandbox, EmailAddress="b@example.com", mx_CareCycle_Id="C1", SearchBy="EmailAddress") == (
+    assert rejection(sandbox, EmailAddress="b@example.com", mx_CareCycle_Id="C1", SearchBy="EmailAddress") == (
         "MXDuplicateEntryException",
         "A Lead with same CareCycle Id already exists.",
     )
@@ -142,7 +142,7 @@ def test_a_changed_email_frees_the_old_one(sandbox: SandboxClient) -> None:
 def test_without_search_by_only_the_email_is_looked_at(sandbox: SandboxClient) -> None:
     sandbox.upsert(lead(**ANA, Phone="+1-2125552345"))
     assert sandbox.upsert(lead(EmailAddress="ana@example.com", mx_City="Reno"))[0]["LeadUpdated"] is True
-    assert refusal(sandbox, EmailAddress="new@example.com", Phone="+1-2125552345")[0] == "MXDuplicateEntryException"
+    assert rejection(sandbox, EmailAddress="new@example.com", Phone="+1-2125552345")[0] == "MXDuplicateEntryException"
 
 
 def test_search_by_id(sandbox: SandboxClient) -> None:
@@ -179,8 +179,8 @@ def test_the_same_lead_twice_in_a_call_fails_both(sandbox: SandboxClient) -> Non
 )
 def test_wrong_shapes_write_nothing(sandbox: SandboxClient, body: Any) -> None:
     good_then_bad = [lead(EmailAddress="good@example.com"), *body] if isinstance(body, list) and body else body
-    answer = sandbox.post_lsq(UPSERT, good_then_bad)
-    assert (answer.status_code, answer.json()["ExceptionType"]) == (400, "MXInvalidInputException")
+    response = sandbox.post_lsq(UPSERT, good_then_bad)
+    assert (response.status_code, response.json()["ExceptionType"]) == (400, "MXInvalidInputException")
     assert leads(sandbox) == []
 
 
@@ -287,13 +287,13 @@ def test_accounts_of_writes(sandbox: SandboxClient) -> None:
 def test_accounts_that_differ() -> None:
     arguments = ("--customers", "0", "--no-carecycle-id", "--without-field", "mx_City", "--mandatory-field", "LastName")
     with started(*arguments) as sandbox:
-        assert refusal_of(sandbox, lead(**ANA, LastName="B", mx_CareCycle_Id="1")) == "MXUnknownAttributeException"
-        assert refusal_of(sandbox, lead(**ANA, LastName="B", mx_City="Reno")) == "MXUnknownAttributeException"
-        assert refusal_of(sandbox, lead(**ANA)) == "MXMandatoryAttributeMissingException"
-        assert refusal_of(sandbox, lead(**ANA, LastName="B")) is None
-        assert refusal_of(sandbox, lead(**ANA)) is None, "an update need not repeat it"
-        assert refusal_of(sandbox, lead(**ANA, LastName="")) == "MXMandatoryAttributeMissingException"
+        assert rejection_of(sandbox, lead(**ANA, LastName="B", mx_CareCycle_Id="1")) == "MXUnknownAttributeException"
+        assert rejection_of(sandbox, lead(**ANA, LastName="B", mx_City="Reno")) == "MXUnknownAttributeException"
+        assert rejection_of(sandbox, lead(**ANA)) == "MXMandatoryAttributeMissingException"
+        assert rejection_of(sandbox, lead(**ANA, LastName="B")) is None
+        assert rejection_of(sandbox, lead(**ANA)) is None, "an update need not repeat it"
+        assert rejection_of(sandbox, lead(**ANA, LastName="")) == "MXMandatoryAttributeMissingException"
 
 
-def refusal_of(sandbox: SandboxClient, row: list[dict[str, Any]]) -> str | None:
+def rejection_of(sandbox: SandboxClient, row: list[dict[str, Any]]) -> str | None:
     return sandbox.upsert(row)[0].get("ExceptionType")

@@ -22,10 +22,10 @@ def test_a_window_slides_call_by_call() -> None:
     assert limiter.admit(14.01) is None
 
 
-def test_refused_calls_do_not_count_and_retry_after_is_whole_seconds() -> None:
+def test_rejected_calls_do_not_count_and_retry_after_is_whole_seconds() -> None:
     limiter = Limiter([SlidingWindow(Window(1, 10))])
     limiter.admit(0.0)
-    waits = [refusal.retry_after for moment in (1.0, 5.5, 9.99) if (refusal := limiter.admit(moment))]
+    waits = [rejection.retry_after for moment in (1.0, 5.5, 9.99) if (rejection := limiter.admit(moment))]
     assert waits == [10, 5, 1]
     assert limiter.admit(10.01) is None
 
@@ -53,14 +53,14 @@ def test_busiest_counts_any_window() -> None:
     assert busiest([0, 5], 5) == 2
 
 
-def test_carecycle_refuses_the_call_too_many_and_says_how_long(sandbox: SandboxClient) -> None:
+def test_carecycle_rejects_the_call_too_many_and_says_how_long(sandbox: SandboxClient) -> None:
     sandbox.post("limits", {"carecycle": "3/60"})
-    answers = [sandbox.page(limit=1) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    body = answers[3].json()
+    responses = [sandbox.page(limit=1) for _ in range(4)]
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    body = responses[3].json()
     assert body == {"message": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED", "retryAfter": body["retryAfter"]}
     assert 59 <= body["retryAfter"] <= 60
-    assert "Retry-After" not in answers[3].headers
+    assert "Retry-After" not in responses[3].headers
     seen = sandbox.stats("carecycle")
     assert (seen["calls"], seen["rate_limited_calls"], seen["max_calls_in_window"]["60"]) == (4, 1, 4)
 
@@ -81,17 +81,17 @@ def test_a_call_fits_again_when_the_window_has_passed(sandbox: SandboxClient) ->
 
 
 @pytest.mark.parametrize("form", ["429", "403", "200"])
-def test_leadsquared_refuses_in_three_forms(sandbox: SandboxClient, form: str) -> None:
+def test_leadsquared_rejects_in_three_forms(sandbox: SandboxClient, form: str) -> None:
     sandbox.post("quirks", {"limit_form": form})
     sandbox.post("limits", {"leadsquared": "3/1"})
-    answers = [sandbox.post_lsq(UPSERT, [lead(EmailAddress=f"p{n}@example.com")]) for n in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, int(form)]
-    assert answers[3].json() == {
+    responses = [sandbox.post_lsq(UPSERT, [lead(EmailAddress=f"p{n}@example.com")]) for n in range(4)]
+    assert [response.status_code for response in responses] == [200, 200, 200, int(form)]
+    assert responses[3].json() == {
         "Status": "Error",
         "ExceptionType": "MXAPIRateLimitExceededException",
         "ExceptionMessage": OVER,
     }
-    assert len(sandbox.get("leads")) == 3, "a refused call writes nothing"
+    assert len(sandbox.get("leads")) == 3, "a rejected call writes nothing"
 
 
 def test_bulk_calls_have_a_window_of_their_own(sandbox: SandboxClient) -> None:
@@ -104,9 +104,9 @@ def test_bulk_calls_have_a_window_of_their_own(sandbox: SandboxClient) -> None:
 def test_a_day_has_its_own_limit(sandbox: SandboxClient) -> None:
     sandbox.post("limits", {"leadsquared_daily": 1})
     assert sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x").status_code == 200
-    answer = sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x")
-    assert answer.status_code == 429
-    assert answer.json()["ExceptionMessage"] == "API calls exceeded the limit of 1 in 86400 second(s)"
+    response = sandbox.get_lsq(f"{LEADS}Leads.GetById", id="x")
+    assert response.status_code == 429
+    assert response.json()["ExceptionMessage"] == "API calls exceeded the limit of 1 in 86400 second(s)"
 
 
 def test_retry_after_header_on_demand(sandbox: SandboxClient) -> None:

@@ -76,10 +76,10 @@ def test_moments_may_be_postgres_text(sandbox: SandboxClient, form: str, end: st
 
 
 @pytest.mark.parametrize("wrong", [{"nope": 1}, {"next_page": "eleven"}, {"shuffle_ties": 1}, {"page_size_cap": "9"}])
-def test_wrong_quirks_are_refused(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
-    answer = sandbox.session.post(f"{sandbox.url}/__sandbox__/quirks", json=wrong)
-    assert answer.status_code == 400
-    assert next(iter(wrong)) in answer.json()["error"]
+def test_wrong_quirks_are_rejected(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
+    response = sandbox.session.post(f"{sandbox.url}/__sandbox__/quirks", json=wrong)
+    assert response.status_code == 400
+    assert next(iter(wrong)) in response.json()["error"]
 
 
 def test_quirks_are_taken_back(sandbox: SandboxClient) -> None:

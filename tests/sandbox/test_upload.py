@@ -16,15 +16,15 @@ def find(sandbox: SandboxClient, name: str, value: str) -> dict[str, Any]:
     return dict(row)
 
 
-def refused_paths(answer: Any) -> list[list[str]]:
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["code"] == "VALIDATION_ERROR"
-    return [flaw["path"] for flaw in answer.json()["errors"]]
+def rejected_paths(response: Any) -> list[list[str]]:
+    assert response.status_code == 422, response.text
+    assert response.json()["code"] == "VALIDATION_ERROR"
+    return [flaw["path"] for flaw in response.json()["errors"]]
 
 
-def only_error(answer: Any) -> str:
-    assert answer.status_code == 200, answer.text
-    body = answer.json()
+def only_error(response: Any) -> str:
+    assert response.status_code == 200, response.text
+    body = response.json()
     assert (body["succeeded"], body["failed"], len(body["errors"])) == (0, 1, 1)
     return str(body["errors"][0]["error"])
 
@@ -132,17 +132,17 @@ def test_what_only_the_agencys_data_can_tell_fails_alone(
         ({"customFields": [{"fieldKey": "utm_source", "value": "x"}] * 51}, "customFields"),
     ],
 )
-def test_schema_flaws_refuse_the_whole_request(sandbox: SandboxClient, fields: dict[str, Any], path: str) -> None:
+def test_schema_flaws_reject_the_whole_request(sandbox: SandboxClient, fields: dict[str, Any], path: str) -> None:
     good = person(externalId="good")
-    answer = sandbox.upload(good, good | {"externalId": "good-2"}, person(**fields))
-    assert refused_paths(answer)[0] == ["records", "2", path]
-    assert answer.json()["failedRecords"][0]["index"] == 2
+    response = sandbox.upload(good, good | {"externalId": "good-2"}, person(**fields))
+    assert rejected_paths(response)[0] == ["records", "2", path]
+    assert response.json()["failedRecords"][0]["index"] == 2
     assert sandbox.get("stats")["writes"] == 0
 
 
 def test_custom_field_values_are_text(sandbox: SandboxClient) -> None:
-    answer = sandbox.upload(person(customFields=[{"fieldKey": "lead_score", "value": 5}]))
-    assert refused_paths(answer) == [["records", "0", "customFields", "0", "value"]]
+    response = sandbox.upload(person(customFields=[{"fieldKey": "lead_score", "value": 5}]))
+    assert rejected_paths(response) == [["records", "0", "customFields", "0", "value"]]
 
 
 def test_nulls_are_taken_and_empty_a_field(sandbox: SandboxClient) -> None:
@@ -152,10 +152,10 @@ def test_nulls_are_taken_and_empty_a_field(sandbox: SandboxClient) -> None:
     assert (row["firstName"], row["city"]) == (None, "Reno")
 
 
-def test_an_unknown_field_is_refused_unlike_in_the_real_api(sandbox: SandboxClient) -> None:
-    answer = sandbox.upload(person(nickname="Z"))
-    assert refused_paths(answer) == [["records", "0"]]
-    assert "nickname" in answer.json()["errors"][0]["message"]
+def test_an_unknown_field_is_rejected_unlike_in_the_real_api(sandbox: SandboxClient) -> None:
+    response = sandbox.upload(person(nickname="Z"))
+    assert rejected_paths(response) == [["records", "0"]]
+    assert "nickname" in response.json()["errors"][0]["message"]
     sandbox.post("quirks", {"unknown_fields": "drop"})
     assert sandbox.upload(person(nickname="Z")).json()["succeeded"] == 1
 
@@ -163,7 +163,7 @@ def test_an_unknown_field_is_refused_unlike_in_the_real_api(sandbox: SandboxClie
 def test_postal_code_or_timezone_is_needed(sandbox: SandboxClient) -> None:
     nowhere = person()
     del nowhere["postalCode"]
-    assert refused_paths(sandbox.upload(nowhere)) == [["records", "0", "postalCode"]]
+    assert rejected_paths(sandbox.upload(nowhere)) == [["records", "0", "postalCode"]]
     assert sandbox.upload(nowhere | {"timezone": "PST"}).json()["succeeded"] == 1
     sandbox.post("quirks", {"postal_or_timezone": "record"})
     assert only_error(sandbox.upload(nowhere)) == "Either postalCode or timezone is required"
@@ -177,12 +177,12 @@ def test_the_same_external_id_twice_fails_both(sandbox: SandboxClient) -> None:
 
 def test_the_size_of_a_request(sandbox: SandboxClient) -> None:
     many = [person(externalId=str(number)) for number in range(201)]
-    assert refused_paths(sandbox.upload(*many[:101])) == [["records"]]
-    assert refused_paths(sandbox.upload()) == [["records"]]
+    assert rejected_paths(sandbox.upload(*many[:101])) == [["records"]]
+    assert rejected_paths(sandbox.upload()) == [["records"]]
     assert sandbox.upload(*many[:100]).json()["succeeded"] == 100
     sandbox.post("quirks", {"upload_max": 200})
     assert sandbox.upload(*many[:200]).json()["succeeded"] == 200
-    assert refused_paths(sandbox.upload(*many)) == [["records"]]
+    assert rejected_paths(sandbox.upload(*many)) == [["records"]]
 
 
 def test_a_body_over_100_kb(sandbox: SandboxClient) -> None:
@@ -190,8 +190,8 @@ def test_a_body_over_100_kb(sandbox: SandboxClient) -> None:
         person(externalId=str(number), address="x" * 250, address2="y" * 250, city="z" * 250, county="c" * 250)
         for number in range(100)
     ]
-    answer = sandbox.upload(*heavy)
-    assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    response = sandbox.upload(*heavy)
+    assert (response.status_code, response.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
     sandbox.post("quirks", {"body_limit": 0})
     assert sandbox.upload(*heavy).json()["succeeded"] == 100
 
@@ -210,9 +210,9 @@ def test_a_body_over_100_kb(sandbox: SandboxClient) -> None:
     ],
 )
 def test_bodies_that_are_no_upload(sandbox: SandboxClient, body: bytes, kind: str, status: int) -> None:
-    answer = sandbox.upload(data=body, json=None, headers={"Content-Type": kind})
-    assert answer.status_code == status
-    assert set(answer.json()) >= {"message", "code"}
+    response = sandbox.upload(data=body, json=None, headers={"Content-Type": kind})
+    assert response.status_code == status
+    assert set(response.json()) >= {"message", "code"}
 
 
 def test_older_and_newer_forms(sandbox: SandboxClient) -> None:
@@ -246,5 +246,5 @@ def test_accounts_of_uploads(sandbox: SandboxClient) -> None:
 
 
 def test_the_powerless_key_may_not_upload(sandbox: SandboxClient) -> None:
-    answer = sandbox.upload(person(), headers={**KEY, "x-api-key": "cc_sandbox_without_permission"})
-    assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+    response = sandbox.upload(person(), headers={**KEY, "x-api-key": "cc_sandbox_without_permission"})
+    assert (response.status_code, response.json()["code"]) == (403, "FORBIDDEN")

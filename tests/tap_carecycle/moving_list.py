@@ -22,7 +22,7 @@ class Person:
 
 @dataclass
 class Moves:
-    """How often what happens between two answers: each a chance of one more event."""
+    """How often what happens between two responses: each a chance of one more event."""
 
     insert: float = 0.0
     update: float = 0.0
@@ -35,11 +35,11 @@ class Moves:
 
 @dataclass
 class MovingList:
-    """The server: applies moves, answers requests, remembers who was there all the time.
+    """The server: applies moves, responses requests, remembers who was there all the time.
 
     Args:
         groups: Sizes of the groups of equal creation, from the oldest to the newest.
-        moves: What happens between two answers.
+        moves: What happens between two responses.
         seed: For all chance.
         shuffles: Equal rows come in another order each time.
         growing: The newest group may still grow.
@@ -145,7 +145,7 @@ class MovingList:
         else:
             self._add(self.moment(self.chance.randint(1, self.number)))
 
-    def answer(self, request: Request) -> Page:
+    def response(self, request: Request) -> Page:
         people = self._some(passing=True)
         if request.around is not None:
             near = date.fromisoformat(request.around[:10])
@@ -170,20 +170,20 @@ class MovingList:
         self.requests.append(request)
         self.pending.append((request, ticket))
         while self.in_flight > 1 and self.pending and self.chance.random() < 0.3:
-            self._answer_one()
+            self._response_one()
         return ticket
 
     def receive(self, ticket: list[Page]) -> Page:
         while not ticket:
-            self._answer_one()
+            self._response_one()
         return ticket[0]
 
-    def _answer_one(self) -> None:
+    def _response_one(self) -> None:
         request, ticket = self.pending.pop(self.chance.randrange(len(self.pending)))
         if self.calls:
             self.move()
         self.calls += 1
-        ticket.append(self.answer(request))
+        ticket.append(self.response(request))
 
     def may_be_in_flight(self) -> int:
         return self.in_flight

@@ -104,7 +104,7 @@ def test_the_agencys_own_id_goes_before_carecycles() -> None:
     assert build_record(mapped.fields)["externalId"] == "A-1"
 
 
-def test_what_could_start_or_cost_something_is_not_mapped_unasked() -> None:
+def test_what_could_start_or_cost_something_is_not_mapped_by_default() -> None:
     filled = field_map(CUSTOMERS).fields
     assert not filled & {"sourceId", "leadCost", "customFields"}
     asked = field_map(

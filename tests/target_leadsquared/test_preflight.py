@@ -175,9 +175,9 @@ def test_dropdowns_take_listed_options_only_or_say_so() -> None:
     kept = build(own).apply({"s": "Moon"})
     assert kept.fields == {"Source": "Moon"}
     assert kept.warnings == ["Source had a value that the account does not offer; it was sent as it is"]
-    refused = build(own, unlisted="reject").apply({"s": "Moon"})
-    assert refused.fields == {}
-    assert [problem.code for problem in refused.problems] == [RejectCode.INVALID_VALUE]
+    rejected = build(own, unlisted="reject").apply({"s": "Moon"})
+    assert rejected.fields == {}
+    assert [problem.code for problem in rejected.problems] == [RejectCode.INVALID_VALUE]
     assert build(own, unlisted="reject").apply({"s": " tv "}).fields == {"Source": "TV"}
     by_hand = {"Source": {"property": "s", "convert": "text"}}
     assert build(by_hand, unlisted="reject").apply({"s": "Moon"}).problems, "whatever the converter"

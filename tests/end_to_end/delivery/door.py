@@ -133,7 +133,7 @@ class Door:
         return counted
 
     def write_calls(self) -> int:
-        """Calls that would write, answered in whatever way."""
+        """Calls that would write, whatever the response was."""
         ways = ("leads/upload", "/Lead/Bulk/", "Lead.CreateOrUpdate")
         return sum(n for path, n in self.stats()["calls_by_path"].items() if any(way in path for way in ways))
 

@@ -1,7 +1,7 @@
-"""A write whose answer never came: an upsert is sent again, a create is looked for first, an upload a few times.
+"""A write whose response never came: an upsert is sent again, a create is looked for first, an upload a few times.
 
 Mutants that this catches: a create that is retried like an upsert (twins), a lead found by a shared phone taken for the
-one that was sent, an upload that is repeated for ever, an ambiguous answer taken for a refusal.
+one that was sent, an upload that is repeated for ever, an ambiguous response taken for a rejection.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def test_a_create_never_makes_a_twin(leads: Door, kind: str, when: str) -> None:
 
 
 def test_a_create_that_landed_in_part_is_completed(leads: Door) -> None:
-    """Two of four were refused in the call whose answer was lost: they are sent again, and their refusal is read."""
-    refused = {"field": "FirstName", "values": ["Ann1", "Ann2"]}
-    leads.fault("fail_row", path="Lead/Bulk/Create", match=refused, times=1)
+    """Two of four were rejected in the call whose response was lost: they are sent again and rejected again."""
+    rejected = {"field": "FirstName", "values": ["Ann1", "Ann2"]}
+    leads.fault("fail_row", path="Lead/Bulk/Create", match=rejected, times=1)
     leads.fault("reset", when="after", times=1, path="Lead/Bulk/Create")
     account = leads.deliver(people(4), **CREATE)
     assert account["created"] == 4
@@ -71,7 +71,7 @@ def test_a_create_that_never_lands_ends_the_run(leads: Door) -> None:
 
 
 def test_an_upload_is_repeated_three_times_and_no_more(uploads: Door) -> None:
-    """Each may start outreach and cost money. The fourth answer is lost as well: exit 1, nothing acknowledged."""
+    """Each may start outreach and cost money. The fourth response is lost as well: exit 1, nothing acknowledged."""
     uploads.fault("reset", when="after")
     done = uploads.run(_three(), max_retry_seconds=900)
     assert done.code == 1

@@ -1,4 +1,4 @@
-"""Wrong key, wrong host, nobody there, answers that are none: an exit code and one clear sentence each."""
+"""Wrong key, wrong host, nobody there, responses that are none: an exit code and one clear sentence each."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_an_address_where_nobody_is(door: Door, url: str, code: int, word: str) 
 
 
 @contextlib.contextmanager
-def somebody_else(answer: bytes) -> Iterator[str]:
-    """A server that gives every call the same answer."""
+def somebody_else(response: bytes) -> Iterator[str]:
+    """A server that gives every call the same response."""
     server = socket.create_server(("127.0.0.1", 0))
     server.settimeout(0.2)
     ended = threading.Event()
@@ -82,7 +82,7 @@ def somebody_else(answer: bytes) -> Iterator[str]:
                 with client:
                     client.settimeout(5)
                     client.recv(1 << 16)
-                    client.sendall(answer)
+                    client.sendall(response)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -99,7 +99,7 @@ def http(status: str, body: bytes, kind: str = "text/html", length: int | None =
 
 
 PAGE = b"<html><body>Sign in</body></html>"
-ANSWERS: dict[str, tuple[bytes, dict[str, int], str]] = {
+RESPONSES: dict[str, tuple[bytes, dict[str, int], str]] = {
     "a page": (http("200 OK", PAGE), {"carecycle": 2, "leadsquared": 2}, "api_url"),
     "a redirect": (
         http("302 Found", b"", "text/html", None, "Location: https://login.example.com/?accessKey=x"),
@@ -108,7 +108,7 @@ ANSWERS: dict[str, tuple[bytes, dict[str, int], str]] = {
     ),
     "a page for what is not found": (http("404 Not Found", PAGE), {"carecycle": 2, "leadsquared": 2}, "api_url"),
     "a broken gateway": (http("502 Bad Gateway", PAGE), {"leadsquared": 1}, "Nothing is lost"),
-    "half an answer": (
+    "half a response": (
         http("200 OK", b'[{"RowNu', "application/json", 500),
         {"leadsquared": 1},
         "Nothing is lost",
@@ -117,12 +117,12 @@ ANSWERS: dict[str, tuple[bytes, dict[str, int], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
-def test_somebody_else_answers(door: Door, kind: str) -> None:
-    answer, codes, word = ANSWERS[kind]
+@pytest.mark.parametrize("kind", RESPONSES)
+def test_somebody_else_responses(door: Door, kind: str) -> None:
+    response, codes, word = RESPONSES[kind]
     if door.api not in codes:
         pytest.skip("an upload's three repetitions take 12 s, and test_ambiguous.py has them")
-    with somebody_else(answer) as url:
+    with somebody_else(response) as url:
         done = door.run(ONE, api_url=url, max_retry_seconds=1)
     if codes[door.api] == 0:
         # JSON that proves nothing: the record is kept as a reject, and its STATE may pass.

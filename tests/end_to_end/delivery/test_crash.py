@@ -1,8 +1,8 @@
 """SIGKILL at every boundary: nothing is lost, and what is written twice is bounded.
 
-The places: before a call is applied, applied but not answered, answered and on to the next. Mutants of the peers that
-this catches: STATE past what is not delivered (Skyvia, the SDK's tap-side state), a hash noted before the API took the
-record (Multiwoven), STATE at the end only (SDK 0.54.9), the last partial batch dropped.
+The places: before a call is applied, applied without a response, with a response and on to the next. Faults of other
+targets that this catches: STATE past what is not delivered (Skyvia, the SDK's tap-side state), a hash noted before the
+API took the record (Multiwoven), STATE at the end only (SDK 0.54.9), the last partial batch dropped.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def test_with_a_ledger_only_what_was_in_flight_is_repeated(door: Door) -> None:
     settings: dict[str, Any] = {"ledger_path": "ledger.db", **SIZES}
     live = door.live(singer(ROWS, state_every=STATE_EVERY), **settings)
     until_full(door, live, 10)
-    # The answers of the calls that were let through are in the ledger before anything else is started for long.
+    # The responses of the calls that were let through are in the ledger before anything else is started for long.
     until(lambda: door.stats()["in_flight"] >= 2, "all that may be under way is under way")
     live.kill()
     door.clear_faults()

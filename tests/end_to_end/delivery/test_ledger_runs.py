@@ -84,7 +84,7 @@ def test_another_account_matches_nothing(door: Door) -> None:
     assert door.deliver(people(2), **LEDGER)["unchanged"] == 2
 
 
-def test_what_was_refused_is_tried_again(door: Door) -> None:
+def test_what_was_rejected_is_tried_again(door: Door) -> None:
     """A hash is noted after the API took the record, and only then."""
     door.fault("fail_row", times=1, match={"field": door.field("email"), "value": "p1@example.com"})
     assert sum(door.deliver(people(2), **LEDGER)["rejected"].values()) == 1

@@ -1,7 +1,7 @@
 """Opt-outs: raised whatever else happens to the record, never lowered, and never raised for somebody else.
 
-Mutants that this catches: a flag sent as false or null, a refused lead that takes its opt-out with it, a minimal write
-by the identifier that clashed (the spouse falls silent), an opt-out counted as raised unseen. That no flag was lowered
+Mutants that this catches: a flag sent as false or null, a rejected lead that takes its opt-out with it, a minimal write
+by the identifier in conflict (the spouse falls silent), an opt-out counted as raised unseen. That no flag was lowered
 is checked after every test (conftest.py).
 """
 
@@ -63,16 +63,16 @@ def test_a_record_that_cannot_be_sent_still_has_its_opt_out_delivered(door: Door
 
 
 @pytest.mark.parametrize("kind", ["fail_row", "sink_call"])
-def test_a_record_that_the_api_refuses_still_has_its_opt_out_delivered(door: Door, kind: str) -> None:
-    door.fault(kind, match={"field": door.field("first_name"), "value": "Refused"}, message="Invalid data")
-    account = door.deliver([*people(3), person(3, first_name="Refused", dnc=True)])
+def test_a_record_that_the_api_rejects_still_has_its_opt_out_delivered(door: Door, kind: str) -> None:
+    door.fault(kind, match={"field": door.field("first_name"), "value": "Rejected"}, message="Invalid data")
+    account = door.deliver([*people(3), person(3, first_name="Rejected", dnc=True)])
     assert sum(account["rejected"].values()) == 1
     assert flags(door)["p3"] is True
     assert door.report()["opt_outs"] == {"raised": 1, "open": 0}
     assert door.field("first_name") not in door.last("p3")
 
 
-def test_a_clash_never_silences_the_spouse(leads: Door) -> None:
+def test_a_conflict_never_silences_the_spouse(leads: Door) -> None:
     """He may be called, she may not: her flag goes by her e-mail, never by the phone that is his."""
     husband, wife = person(1), person(2, phone=person(1)["phone"], dnc=True)
     account = leads.deliver([husband, wife])
@@ -91,7 +91,7 @@ def test_an_opt_out_that_no_call_would_take_needs_a_person(leads: Door) -> None:
     assert leads.report()["opt_outs"] == {"raised": 0, "open": 1}
 
 
-def test_an_opt_out_that_is_refused_for_good_needs_a_person(door: Door) -> None:
+def test_an_opt_out_that_is_rejected_for_good_needs_a_person(door: Door) -> None:
     door.fault("sink_call", match={"field": door.field("email"), "value": "p1@example.com"})
     door.fault("sink_call", match={"field": door.field("phone"), "values": ["+14155552001", "+1-4155552001"]})
     account = door.deliver([person(0), person(1, dnc=True)], code=3)
@@ -126,7 +126,7 @@ def test_a_fault_while_reading_back_is_waited_out(leads: Door) -> None:
 
 @pytest.mark.parametrize("write_mode", ["create", "upsert_single"])
 def test_in_every_write_mode(leads: Door, write_mode: str) -> None:
-    """A create of somebody who is there is refused; the opt-out goes to the lead that is there."""
+    """A create of somebody who is there is rejected; the opt-out goes to the lead that is there."""
     leads.deliver([person(1)])
     account = leads.deliver([person(1, dnc=True)], write_mode=write_mode)
     assert account["rejected"] == ({"conflict": 1} if write_mode == "create" else {})

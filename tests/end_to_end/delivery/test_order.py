@@ -114,7 +114,7 @@ def test_overwrite_lets_the_later_record_have_the_lead(leads: Door) -> None:
 
 
 def test_a_spouse_of_an_earlier_run_is_known_by_the_api_alone(leads: Door) -> None:
-    """No ledger, and he is not in this run: LeadSquared itself refuses her phone."""
+    """No ledger, and he is not in this run: LeadSquared itself rejects her phone."""
     leads.deliver([person(1)])
     wife = person(2, phone=person(1)["phone"])
     assert leads.deliver([wife, person(3)])["rejected"] == {"conflict": 1}

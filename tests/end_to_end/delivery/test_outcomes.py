@@ -1,4 +1,4 @@
-"""One outcome a record, read from the answer and nothing else; a row counts only on positive proof.
+"""One outcome a record, read from the response and nothing else; a row counts only on positive proof.
 
 Mutants of the peers that this catches: a whole batch is OK where one row succeeded (Multiwoven), rows matched by their
 index, a swallowed exception (Multiwoven's loader), HTTP 200 taken for success.
@@ -37,14 +37,14 @@ def test_a_failed_row_leaves_its_neighbours_alone(door: Door) -> None:
     assert set(door.arrived()) == {"p0", "p1", "p3", "p4"}
 
 
-def test_a_row_with_an_error_is_refused_though_it_was_applied(leads: Door) -> None:
-    """The answer is all that is known."""
+def test_a_row_with_an_error_is_rejected_though_it_was_applied(leads: Door) -> None:
+    """The response is all that is known."""
     leads.fault("fail_row", row=1, when="after", exception_type="MXSomethingNewException", message="Never seen before")
     account = leads.deliver(people(3))
     assert account["rejected"] == {"api_rejected": 1}
 
 
-def test_a_row_says_what_it_is_refused_for(leads: Door) -> None:
+def test_a_row_says_what_it_is_rejected_for(leads: Door) -> None:
     reasons = [
         ("MXUnknownAttributeException", "Attribute(s) does not exist - X", "unknown_field"),
         ("MXMandatoryAttributeMissingException", "Mandatory", "required_missing"),
@@ -71,7 +71,7 @@ def test_errors_under_http_200_are_errors(leads: Door) -> None:
     assert account["created"] == 2
 
 
-def test_no_usable_answer_is_asked_for_again(door: Door) -> None:
+def test_no_usable_response_is_asked_for_again(door: Door) -> None:
     """Whatever was applied is written again, and nothing is taken for delivered before the API says so."""
     kinds = ["truncated", "html_502", "status_500", "status_503", "status_408", "cut_json", "empty_200", "html_200"]
     for n, kind in enumerate(kinds, 1):
@@ -112,7 +112,7 @@ def test_counts_that_do_not_add_up_prove_nothing(uploads: Door, kind: str) -> No
 
 
 def test_results_prove_what_counts_do_not(uploads: Door) -> None:
-    """Newer answers hold the records that worked."""
+    """Newer responses hold the records that worked."""
     uploads.sandbox.post("quirks", {"upload_results": True})
     uploads.fault("unknown_row", row=2)
     account = uploads.deliver(people(3))

@@ -1,7 +1,7 @@
-"""The quota: kept by several processes together, full whatever the latency, and lowered by a refusal that names less.
+"""The quota: kept by several processes together, full whatever the latency, and lowered by a response that names less.
 
-Mutants that this catches: a limit counted a process, a retry that ignores `retryAfter`, a refusal under 403 or 200
-taken for final (a lost lead) or for success, a refusal not believed, a quota left unused while answers are slow.
+Mutants that this catches: a limit counted a process, a retry that ignores `retryAfter`, a rejection under 403 or 200
+taken for final (a lost lead) or for success, a named limit ignored, a quota left unused while responses are slow.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def test_two_targets_on_one_account_share_the_quota(door: Door) -> None:
 
 
 def test_the_quota_is_full_whatever_the_latency(leads: Door) -> None:
-    """An answer takes 1 s, 5 calls a second are allowed: 5 calls a second are made once that is known."""
+    """A response takes 1 s, 5 calls a second are allowed: 5 calls a second are made once that is known."""
     leads.sandbox.post("quirks", {"latency": 1.0})
     limit(leads, "5/1")
     live = leads.live(singer(people(36)), batch_size_rows=1, rate_limit=FIVE_A_SECOND, preflight="off")
@@ -62,27 +62,27 @@ def test_the_quota_is_full_whatever_the_latency(leads: Door) -> None:
     assert leads.stats()["rate_limited_calls"] == 0
     moments = write_moments(leads)
     assert len(moments) == 36
-    # The first answers tell the latency; after them the windows are full, the last aside.
+    # The first responses tell the latency; after them the windows are full, the last aside.
     seconds = moments[-1] - moments[10]
     assert (len(moments) - 11) / seconds >= 5 / 1.15 * 0.95, "less than 95 % of what the margin allows"
     assert busiest(moments, 1.0) <= 5
 
 
 @pytest.mark.parametrize("form", ["429", "403", "200"])
-def test_a_lower_limit_is_believed_in_every_form(leads: Door, form: str) -> None:
+def test_a_lower_limit_is_obeyed_in_every_form(leads: Door, form: str) -> None:
     """Told 1000 calls a second, allowed 4: met by few calls, then kept to."""
     leads.sandbox.post("quirks", {"limit_form": form})
     limit(leads, "4/1")
     account = leads.deliver(people(9), batch_size_rows=1, max_in_flight=4)
     assert account["created"] == 9
-    refusals = leads.stats()["rate_limited_calls"]
-    assert 1 <= refusals <= 4, "only calls that were under way"
-    assert leads.report()["api"]["http_429"] == refusals
+    rejections = leads.stats()["rate_limited_calls"]
+    assert 1 <= rejections <= 4, "only calls that were under way"
+    assert leads.report()["api"]["http_429"] == rejections
     assert max(leads.arrived().values()) == 1
 
 
 def test_a_lower_limit_is_known_by_its_text_alone(leads: Door) -> None:
-    """403 with the type of a refusal for good, and the text of one for pace, as one tenant shows it."""
+    """403 with the type of a rejection for good, and the text of one for pace, as one tenant shows it."""
     text = "API calls exceeded the limit of 500 in 1 second(s)"
     leads.fault("forbidden_403", times=1, message=text)
     assert leads.deliver(people(2))["created"] == 2
@@ -107,7 +107,7 @@ def test_leadsquared_may_send_a_header(leads: Door) -> None:
     assert max(gaps) >= 2.0
 
 
-def test_a_single_row_that_is_refused_for_its_pace_is_sent_again(leads: Door) -> None:
+def test_a_single_row_that_is_rejected_for_the_rate_limit_is_sent_again(leads: Door) -> None:
     text = "API calls exceeded the limit of 500 in 1 second(s)"
     leads.fault("fail_row", row=2, times=1, exception_type="MXAPIRateLimitExceededException", message=text)
     account = leads.deliver(people(3))
@@ -142,7 +142,7 @@ def test_the_days_calls_are_not_exceeded(uploads: Door) -> None:
 
 
 def test_an_unknown_limit_is_met_by_few_calls_at_once(leads: Door) -> None:
-    """One call until the first answer."""
+    """One call until the first response."""
     leads.sandbox.post("quirks", {"latency": 0.5})
     live = leads.live(singer(people(20)), batch_size_rows=1, preflight="off")
     until(lambda: leads.write_calls() >= 1, "the first call")

@@ -1,4 +1,4 @@
-"""Refused records: on disk before anything later is acknowledged, as they came in, for this user's eyes alone.
+"""Rejected records: on disk before anything later is acknowledged, as they came in, for this user's eyes alone.
 
 Mutants that this catches: a dead-letter file under the usual umask (drt), rejects dropped past a number (drt), payloads
 lost (Airbyte), the reject written after the STATE that covers it, a record that comes out other than it went in.
@@ -62,7 +62,7 @@ def test_a_reject_is_on_disk_before_its_state_leaves(door: Door) -> None:
     assert set(door.rejects()) == bad
 
 
-def test_a_reject_file_is_input_once_the_cause_is_mended(door: Door) -> None:
+def test_a_reject_file_is_input_once_the_cause_is_corrected(door: Door) -> None:
     """`cat FILE | target-...`."""
     who = {"field": door.field("email"), "values": ["p1@example.com", "p3@example.com"]}
     door.fault("fail_row", match=who, message="Invalid data")
@@ -101,7 +101,7 @@ def test_conflicts_do_not_count_among_too_many(leads: Door) -> None:
     assert account["created"] == 27
 
 
-def test_records_that_are_refused_before_any_call(door: Door) -> None:
+def test_records_that_are_rejected_before_any_call(door: Door) -> None:
     """The SDK stops at the first one, and prints its values."""
     schema = {"id": {"type": "string"}, "first_name": {"type": "string", "maxLength": 5}, "email": {}, "phone": {}}
     properties = schema | {"last_name": {}, "zip": {}}

@@ -1,4 +1,4 @@
-"""Rejects are sent again with --replay: what is taken leaves its file, what is refused again stays there only."""
+"""Rejects are sent again with --replay: what is taken leaves its file, what is rejected again stays there only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 
 def rejected_once(sandbox: Sandbox, folder: Path, **more: Any) -> Path:
-    """Two of four people are refused: one for a bad phone, one because LeadSquared refuses the row."""
+    """Two of four people are rejected: one for a bad phone, one because LeadSquared rejects the row."""
     fault = {"api": "leadsquared", "kind": "fail_row", "match": {"field": "FirstName", "value": "Name2"}}
     sandbox.post(
         "faults", [{**fault, "exception_type": "MXInvalidEntityReferenceException", "message": "Lead not found"}]
@@ -124,7 +124,7 @@ def test_an_older_version_may_still_raise_an_opt_out(sandbox: Sandbox, tmp_path:
     sandbox.post(
         "faults", [{"api": "leadsquared", "kind": "fail_row", "match": {"field": "FirstName", "value": "Name0"}}]
     )
-    # Her first version is refused, and so is the minimal write: the API is out of order for her.
+    # Her first version is rejected, and so is the minimal write: the API is out of order for her.
     sandbox.post(
         "faults",
         [{"api": "leadsquared", "kind": "fail_row", "match": {"field": "EmailAddress", "value": "p0@example.com"}}],

@@ -18,9 +18,9 @@ from tests.processes import carecycle, leadsquared
 from tests.sandbox_client import Sandbox
 
 LEFT_OUT = {
-    # It wants the run to end with MissingKeyPropertiesError; here the record is refused with `key_missing`, and its
+    # It wants the run to end with MissingKeyPropertiesError; here the record is rejected with `key_missing`, and its
     # neighbours are delivered: test_reject_files.py and the corpus' key_is_missing.singer.
-    TargetRecordMissingKeyProperty: "a record without its key is refused alone",
+    TargetRecordMissingKeyProperty: "a record without its key is rejected alone",
     # Not among the SDK's active tests; test_streams.py has the states of several streams.
     TargetMultipleStateMessages: "commented out by the SDK itself",
 }

@@ -79,8 +79,10 @@ def whole(door: Door, **settings: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_a_run_of_all_kinds_of_records(door: Door, level: str) -> None:
-    """Good, refused by the map, refused by the schema, refused by the API, and in each answer that goes wrong."""
-    door.fault("fail_row", match={"field": door.field("last_name"), "value": "Refused"}, message=f"Invalid data {NAME}")
+    """Good, rejected by the map, by the schema, by the API, and in each response that goes wrong."""
+    door.fault(
+        "fail_row", match={"field": door.field("last_name"), "value": "Rejected"}, message=f"Invalid data {NAME}"
+    )
     door.fault("sink_call", match={"field": door.field("last_name"), "value": "Sunk"}, message=f"Invalid {PHONE}")
     door.fault("html_502", times=1, after_calls=1)
     properties: dict[str, Any] = {name: {} for name in person(1, **CANARY)} | {"last_name": {"type": "string"}}
@@ -88,7 +90,7 @@ def test_a_run_of_all_kinds_of_records(door: Door, level: str) -> None:
         canary(),
         canary(id="2", phone=f"no {PHONE}", email=None),
         canary(id="3", last_name={"nested": NAME}),
-        canary(id="4", last_name="Refused", email=f"4{EMAIL}", phone="+1 415 555 3004"),
+        canary(id="4", last_name="Rejected", email=f"4{EMAIL}", phone="+1 415 555 3004"),
         canary(id="5", last_name="Sunk", email=f"5{EMAIL}", phone="+1 415 555 3005"),
         canary(id=None),
         canary(id="7", first_name=NAME * 60, email=f"7{EMAIL}", phone="+1 415 555 3007"),

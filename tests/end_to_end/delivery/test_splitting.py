@@ -1,7 +1,7 @@
-"""A call that is refused for some of its leads: exactly those are rejected, the others arrive in the same run.
+"""A call that is rejected for some of its leads: exactly those are rejected, the others arrive in the same run.
 
-Mutants that this catches: the whole batch rejected with its culprit, a named culprit believed unseen, a call repeated
-as it was, good neighbours left for the next run.
+Mutants that this catches: the whole batch rejected with its culprit, a named culprit rejected without proof, the same
+call sent again, good neighbours left for the next run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check(door: Door, bad: list[int], most_calls: int) -> None:
 
 @pytest.mark.parametrize("count", BAD)
 def test_bad_leads_that_sink_their_call(door: Door, count: int) -> None:
-    """Nothing in the refusal says which they are."""
+    """Nothing in the response says which they are."""
     door.fault("sink_call", match={"field": door.field("email"), "values": emails(BAD[count])})
     done = door.run(singer(people(25), state_every=25), **ALL)
     assert done.code == 0
@@ -43,7 +43,7 @@ def test_bad_leads_that_sink_their_call(door: Door, count: int) -> None:
 
 @pytest.mark.parametrize("named_by", ["index", "path"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_culprits_that_the_refusal_names(uploads: Door, named_by: str, count: int) -> None:
+def test_culprits_that_the_response_names(uploads: Door, named_by: str, count: int) -> None:
     """`failedRecords[].index` in the newer API, `errors[].path` in the older."""
     uploads.sandbox.post("quirks", {"failed_records": named_by == "index"})
     rows = people(25, cost=1)
@@ -54,14 +54,14 @@ def test_culprits_that_the_refusal_names(uploads: Door, named_by: str, count: in
 
 
 def test_a_wrong_accusation_rejects_nobody(uploads: Door) -> None:
-    """The lead that is named stands alone once before it is believed to be the culprit."""
+    """The lead that is named stands alone once before it counts as the culprit."""
     uploads.fault("sink_call", named=True, times=1, match={"field": "email", "values": emails([3, 9])})
     account = uploads.deliver(people(25))
     assert account["accepted"] == 25
 
 
 def test_an_attribute_that_the_account_does_not_have_sinks_the_call(leads: Door) -> None:
-    """With `preflight: off` nobody noticed before: only the leads that carry it are refused."""
+    """With `preflight: off` nobody noticed before: only the leads that carry it are rejected."""
     leads.sandbox.post("quirks", {"unknown_attribute": "call"})
     rows = people(25, nope=None)
     for place in BAD[3]:

@@ -34,7 +34,7 @@ def streams_of(door: Door, text: str, **settings: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_shop_s_customers_are_no_leads_unasked(door: Door) -> None:
+def test_a_shop_s_customers_are_no_leads_by_default(door: Door) -> None:
     """Shopify and Stripe have a stream of this name, too."""
     text = singer([SHOP, SHOP | {"id": 2}], stream="customers", state_every=2)
     done = door.run(text, streams=None)
@@ -69,7 +69,7 @@ def test_a_map_of_a_stream_asks_for_it(door: Door) -> None:
     assert streams["others"]["skipped"] == 1
 
 
-def test_the_test_record_of_meltano_is_answered_and_never_written(door: Door) -> None:
+def test_the_test_record_of_meltano_is_accepted_and_never_written(door: Door) -> None:
     text = singer([{"id": 1, "first_name": "Test"}], stream="meltano_test_stream")
     for streams in (None, ["*"]):
         done = door.run(text, streams=streams)

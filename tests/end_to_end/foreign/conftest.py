@@ -42,8 +42,8 @@ class Database:
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, as JSON has them."""
-        answer = self._server.psql(f"\\t on\n\\a\nselect coalesce(json_agg(q), '[]') from ({query}) q;")
-        found: list[dict[str, Any]] = json.loads(answer[answer.index("[") :])
+        printed = self._server.psql(f"\\t on\n\\a\nselect coalesce(json_agg(q), '[]') from ({query}) q;")
+        found: list[dict[str, Any]] = json.loads(printed[printed.index("[") :])
         return found
 
 

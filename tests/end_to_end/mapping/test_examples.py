@@ -78,11 +78,11 @@ def test_an_example_does_what_the_page_says(example: Example, sandbox: Sandbox, 
         for name, value in result.items():
             assert _plain(row.get(name)) == _plain(value), name
 
-    refused = [result for result in example.results if "rejected" in result]
-    assert sum(report(tmp_path)["streams"][example.stream]["rejected"].values()) == len(refused)
+    rejected = [result for result in example.results if "rejected" in result]
+    assert sum(report(tmp_path)["streams"][example.stream]["rejected"].values()) == len(rejected)
     kept = [json.loads(line) for path in (tmp_path / "rejects").glob("*.singer") for line in path.open()]
     rejects = [message for message in kept if message["type"] == "RECORD"]
-    for message, result in zip(rejects, refused, strict=True):
+    for message, result in zip(rejects, rejected, strict=True):
         assert message["_sdc_reject_code"] == result["rejected"]
         assert result["reason"] in message["_sdc_reject_reason"]
 

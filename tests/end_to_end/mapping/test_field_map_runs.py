@@ -130,8 +130,8 @@ def test_an_empty_map_asks_for_the_common_names(sandbox: Sandbox, tmp_path: Path
 
 def test_lead_type_only_on_purpose_and_with_a_warning(sandbox: Sandbox, tmp_path: Path) -> None:
     row = {"id": 1, "mail": "a@example.com", "LeadType": "OT_1"}
-    unasked = leadsquared(sandbox, field_map={"people": {"EmailAddress": "mail"}})
-    done = run_forked(LEADSQUARED, unasked, stdin=singer([row]), cwd=tmp_path)
+    unmapped = leadsquared(sandbox, field_map={"people": {"EmailAddress": "mail"}})
+    done = run_forked(LEADSQUARED, unmapped, stdin=singer([row]), cwd=tmp_path)
     assert done.code == 0, done.err
     assert "not mapped and not sent: id, LeadType" in done.err
     asked = leadsquared(sandbox, field_map={"people": {"EmailAddress": "mail", "LeadType": "LeadType"}})

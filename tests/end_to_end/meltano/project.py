@@ -41,8 +41,8 @@ class Done:
 
 def uv_cache() -> str:
     """The cache that uv would use here, wherever a test sends XDG_CACHE_HOME."""
-    answer = subprocess.run([BIN / "uv", "cache", "dir"], capture_output=True, text=True, check=True)
-    return answer.stdout.strip()
+    done = subprocess.run([BIN / "uv", "cache", "dir"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def clean_environment(home: Path) -> dict[str, str]:

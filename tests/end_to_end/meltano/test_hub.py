@@ -59,13 +59,13 @@ def test_keys_are_sorted_and_secrets_are_secret() -> None:
 
 def pythons() -> list[str]:
     """Return the oldest and the newest Python that the plugins support, of those on this machine."""
-    answer = subprocess.run(
+    done = subprocess.run(
         [BIN / "uv", "python", "list", "--only-installed", "--output-format=json"],
         capture_output=True,
         text=True,
         check=True,
     )
-    paths = [row["path"] for row in json.loads(answer.stdout) if row["implementation"] == "cpython"]
+    paths = [row["path"] for row in json.loads(done.stdout) if row["implementation"] == "cpython"]
     # pyenv's versions are on PATH only as shims for those that are switched on.
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     paths += map(str, pyenv.glob("versions/*/bin/python"))

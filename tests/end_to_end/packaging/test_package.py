@@ -23,7 +23,7 @@ def uv(*arguments: str | Path, cwd: Path = ROOT) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def answer(venv: Path, command: str, *arguments: str, code: int = 0) -> str:
+def output(venv: Path, command: str, *arguments: str, code: int = 0) -> str:
     """Run a command of a venv and return its stdout."""
     done = subprocess.run([venv / "bin" / command, *arguments], cwd=venv, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
@@ -68,6 +68,6 @@ def test_the_wheel_works_on_its_own(wheel: Path, tmp_path: Path) -> None:
     uv("pip", "install", "--quiet", "--python", venv / "bin" / "python", wheel)
     version = wheel.name.split("-")[1]
     for command in COMMANDS:
-        assert answer(venv, command, "--version").startswith(f"{command} v{version}")
-        assert json.loads(answer(venv, command, "--about", "--format=json"))["version"] == version
-        assert answer(venv, command, "--config", "no-such-file.json", code=2) == ""
+        assert output(venv, command, "--version").startswith(f"{command} v{version}")
+        assert json.loads(output(venv, command, "--about", "--format=json"))["version"] == version
+        assert output(venv, command, "--config", "no-such-file.json", code=2) == ""

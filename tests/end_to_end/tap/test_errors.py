@@ -145,7 +145,7 @@ def test_a_wrong_setting_from_the_environment(sandbox: Sandbox, tmp_path: Path) 
         ("not_found_404", 2, "check api_url"),
     ],
 )
-def test_answers_that_never_become_good(tap: Tap, sandbox: Sandbox, fault: str, exit_code: int, words: str) -> None:
+def test_responses_that_never_become_good(tap: Tap, sandbox: Sandbox, fault: str, exit_code: int, words: str) -> None:
     sandbox.fault(fault)
     run = tap.run(config={"max_retry_seconds": 2})
     assert run.exit_code == exit_code, run.log
@@ -154,7 +154,7 @@ def test_answers_that_never_become_good(tap: Tap, sandbox: Sandbox, fault: str, 
 
 
 @pytest.mark.parametrize("fault", ["cut_json", "truncated", "html_502", "status_500", "reset", "html_200"])
-def test_answers_that_are_good_the_second_time(tap: Tap, sandbox: Sandbox, fault: str) -> None:
+def test_responses_that_are_good_the_second_time(tap: Tap, sandbox: Sandbox, fault: str) -> None:
     sandbox.fault(fault, after_calls=4, times=1)
     run = tap.run()
     assert run.exit_code == 0, run.log
@@ -175,7 +175,7 @@ def test_a_failure_in_the_middle_leaves_a_state_to_go_on_from(tap: Tap, sandbox:
     assert sandbox.calls("carecycle") - calls <= 4
 
 
-def test_a_refused_parameter_is_named_without_its_value(tap: Tap) -> None:
+def test_a_rejected_parameter_is_named_without_its_value(tap: Tap) -> None:
     names = {"sortOrder": "agingIn"}
     run = tap.run(config={"parameter_names": names})
     assert run.exit_code == 2

@@ -85,7 +85,7 @@ def test_a_wrong_filter_ends_the_run_before_any_call(tap: Tap, sandbox: Sandbox)
     assert sandbox.calls("carecycle") == 0
 
 
-def test_wrong_parameter_names_are_refused() -> None:
+def test_wrong_parameter_names_are_rejected() -> None:
     assert problems_with({}, {"limitt": "x"}) == ["parameter_names.limitt is not known; did you mean limit?"]
     assert problems_with({}, {"limit": ""}) == ["parameter_names.limit must be text, not empty."]
     assert problems_with({}, {"limit": "n", "page": "n"}) == [
@@ -131,7 +131,7 @@ def test_changed_filters_leave_the_bookmark_unused_and_say_so(tap: Tap) -> None:
 
 
 @pytest.mark.parametrize("name", ["startDate", "endDate", "dateField"])
-def test_creation_dates_are_refused_where_the_run_needs_them(tap: Tap, name: str) -> None:
+def test_creation_dates_are_rejected_where_the_run_needs_them(tap: Tap, name: str) -> None:
     catalog = tap.catalog()
     root(catalog, "customers")["replication-key"] = "createdAt"
     value = "createdAt" if name == "dateField" else "2026-01-01"
@@ -153,7 +153,7 @@ def test_whatever_is_accepted_can_be_sent(filters: dict[str, Any]) -> None:
         may_be_entered(query)
 
 
-def test_only_what_an_answer_proves_is_held_against_the_api() -> None:
+def test_only_what_a_response_proves_counts() -> None:
     customer = {"status": "Lead", "createdAt": "2026-03-01 10:00:00"}
     assert ignored_filter({"status": "Lead,Active"}, customer) is None
     assert ignored_filter({"status": "Active"}, customer) == "status"

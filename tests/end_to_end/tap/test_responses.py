@@ -1,4 +1,4 @@
-"""Answers that are not as documented are handled, or refused clearly."""
+"""Responses that are not as documented are handled, or rejected clearly."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_customers_without_update_moment_are_always_given(tap: Tap, sandbox: San
         ({"items_total_offset": -100}, "itemsTotal does not agree with its pages"),
     ],
 )
-def test_contradictions_are_refused_and_nothing_is_lost(
+def test_contradictions_are_rejected_and_nothing_is_lost(
     tap: Tap, sandbox: Sandbox, quirk: dict[str, Any], words: str
 ) -> None:
     sandbox.quirks(**quirk)
