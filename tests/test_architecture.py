@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "target_leadsquared": {SHARED},
     f"{SHARED}.delivery": {f"{SHARED}.field_map", f"{SHARED}.http", f"{SHARED}.plugin", f"{SHARED}.reject_codes"},
     f"{SHARED}.field_map": {f"{SHARED}.plugin", f"{SHARED}.reject_codes"},
-    f"{SHARED}.carecycle": {f"{SHARED}.http"},
+    f"{SHARED}.carecycle": {f"{SHARED}.http", f"{SHARED}.plugin"},
     f"{SHARED}.http": {f"{SHARED}.plugin"},
     f"{SHARED}.plugin": set(),
     f"{SHARED}.reject_codes": set(),
