@@ -47,7 +47,7 @@ lint: $(READY) ## ruff, mypy, and whether lock file and settings tables are up t
 	@echo "[lint] mypy"
 	@$(BIN)/mypy --no-error-summary
 	@echo "[lint] settings in meltano.yml, hub/ and docs/"
-	@$(BIN)/python -m scripts.repeat_settings --check
+	@$(BIN)/python -m scripts.generate --check
 	@test -n "$$UV_DEFAULT_INDEX" || { echo "[lint] uv.lock"; $(BIN)/uv lock --quiet --check; }
 
 format: $(READY) ## let ruff tidy the code

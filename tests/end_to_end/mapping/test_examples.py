@@ -95,7 +95,7 @@ def _plain(value: Any) -> Any:
 
 
 def test_the_page_repeats_the_built_in_maps_as_they_are() -> None:
-    command = [sys.executable, "-m", "scripts.repeat_maps", "--check"]
+    command = [sys.executable, "-m", "scripts.generate", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

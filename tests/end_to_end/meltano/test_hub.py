@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts.repeat_settings import PLUGINS
+from scripts.settings_tables import PLUGINS
 from tests.end_to_end.meltano.hub import definitions, read
 from tests.end_to_end.meltano.project import ROOT, Project, call
 from tests.processes import BIN

@@ -1,16 +1,10 @@
-"""Copies each plugin's settings from its ``--about`` output to meltano.yml, the Hub definitions and the docs.
-
-``python -m scripts.repeat_settings`` writes the files. With ``--check`` it only names those that are out of date,
-and ends with exit code 1 if there are any.
-"""
+"""The settings of each plugin, as ``--about`` gives them, for meltano.yml, the Hub definitions and the docs."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +13,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+from scripts.marked_tables import with_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGINS = {"tap-carecycle": "extractors", "target-leadsquared": "loaders", "target-carecycle": "loaders"}
@@ -178,17 +174,15 @@ def _as_text(value: Any) -> str:
 
 
 def updated_markdown(text: str, abouts: Mapping[str, About]) -> str:
-    """Return a page with a new table between each ``<!-- settings of NAME -->`` and its ``<!-- end -->``."""
+    """Return a page with a new table behind each ``<!-- settings of NAME -->``."""
     for name, about in abouts.items():
-        begin, end = f"<!-- settings of {name} -->\n", "<!-- end -->"
-        if begin in text:
-            before, rest = text.split(begin, 1)
-            text = before + begin + "\n" + table(about) + "\n\n" + end + rest.split(end, 1)[1]
+        text = with_table(text, f"settings of {name}", table(about))
     return text
 
 
-def updated_files(abouts: Mapping[str, About]) -> Iterator[tuple[Path, str]]:
+def settings_pages() -> Iterator[tuple[Path, str]]:
     """Yield every file that contains settings, with its new content."""
+    abouts = {name: read_about(name) for name in PLUGINS}
     path = ROOT / "meltano.yml"
     yield path, updated_project(path.read_text(encoding="utf-8"), abouts)
     for name, kind in PLUGINS.items():
@@ -196,30 +190,3 @@ def updated_files(abouts: Mapping[str, About]) -> Iterator[tuple[Path, str]]:
             yield path, updated_hub_definition(path.read_text(encoding="utf-8"), abouts[name])
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         yield path, updated_markdown(path.read_text(encoding="utf-8"), abouts)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Write or check all files.
-
-    Args:
-        argv: The arguments; None for those of the process.
-
-    Returns:
-        The exit code: 1 if ``--check`` found a file that is out of date, else 0.
-    """
-    parser = argparse.ArgumentParser(description="Copies each plugin's settings to meltano.yml, hub/ and the docs.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file is out of date")
-    check_only = parser.parse_args(argv).check
-    abouts = {name: read_about(name) for name in PLUGINS}
-    outdated = [(path, text) for path, text in updated_files(abouts) if path.read_text(encoding="utf-8") != text]
-    for path, text in outdated:
-        print(f"{path.relative_to(ROOT)} {'is out of date' if check_only else 'written'}")
-        if not check_only:
-            path.write_text(text, encoding="utf-8")
-    if outdated and check_only:
-        print("Run: python -m scripts.repeat_settings")
-    return 1 if outdated and check_only else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
