@@ -120,7 +120,6 @@ class TargetBirdBook(DeliveryTarget):
             max_in_flight=2,
             rate_limit={"calls": 20, "seconds": 1},
             opt_out_fields=FIELDS.opt_outs,
-            recognised="none",
         ),
     ).to_dict()
 

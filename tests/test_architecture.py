@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "sandbox": set(),
 }
 """Room to the rooms that it may import besides itself."""
-OURS = {name.partition(".")[0] for name in MAY_IMPORT} | {"tests", "scripts"}
+OURS = {name.partition(".")[0] for name in MAY_IMPORT} | {"tests", "scripts", "examples"}
 
 
 @functools.cache

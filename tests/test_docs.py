@@ -18,6 +18,7 @@ PAGES = [
     *DOCS,
     ROOT / "sandbox" / "README.md",
     ROOT / "hub" / "README.md",
+    ROOT / "examples" / "README.md",
 ]
 OUTSIDE = re.compile(r"[a-z]+:")
 LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)")

@@ -15,8 +15,8 @@ from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.reject_codes import RejectCode
 
-OVERWRITE, LEAVE_OUT = "overwrite", "leave_out"
-"""Values of the setting `on_conflict` besides `reject`."""
+REJECT, LEAVE_OUT, OVERWRITE = "reject", "leave_out", "overwrite"
+"""Values of the setting `on_conflict`."""
 
 
 @dataclass(frozen=True)

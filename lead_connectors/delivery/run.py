@@ -21,7 +21,7 @@ from lead_connectors.delivery.errors import PersonNeededError, SignalledError
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger import Ledger
 from lead_connectors.delivery.outcome import Outcome, Status
-from lead_connectors.delivery.plan import LEAVE_OUT, OVERWRITE, Call, Finish, Send, make_plan
+from lead_connectors.delivery.plan import LEAVE_OUT, REJECT, Call, Finish, Send, make_plan
 from lead_connectors.delivery.rejects import RejectStore
 from lead_connectors.delivery.report import Report
 from lead_connectors.http.errors import StoppedError
@@ -38,7 +38,7 @@ class RunSettings:
     """The settings that a run goes by.
 
     Attributes:
-        on_conflict: The setting; `overwrite` for an API that has none.
+        on_conflict: The setting; `reject` for a target that does not have it.
         resend: The setting.
         dry_run: The setting.
         max_in_flight: The setting.
@@ -46,7 +46,7 @@ class RunSettings:
         is_replay: Whether the input is reject files: no STATE is written.
     """
 
-    on_conflict: str = OVERWRITE
+    on_conflict: str = REJECT
     resend: bool = False
     dry_run: bool = False
     max_in_flight: int = 1

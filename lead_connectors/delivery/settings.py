@@ -42,7 +42,7 @@ def delivery_settings(
     max_in_flight: int,
     rate_limit: dict[str, Any],
     opt_out_fields: tuple[str, ...],
-    recognised: str,
+    recognised: str | None = None,
 ) -> list[th.Property[Any]]:
     """The shared settings, with one target's defaults.
 
@@ -54,16 +54,17 @@ def delivery_settings(
         max_in_flight: Default of the setting.
         rate_limit: Default of the setting.
         opt_out_fields: Default of the setting.
-        recognised: The streams of the target's built-in maps, for people.
+        recognised: The streams that the target's built-in maps recognise, for people; None without built-in maps.
     """
+    by_schema = f"{recognised} (recognised by their schema) and " if recognised else ""
     return [
         *connection_settings(vendor, api_url),
         th.Property(
             "streams",
             th.ArrayType(th.StringType),
             title="Streams to deliver",
-            description=f"Names or glob patterns. Without it: {recognised} (recognised by their schema) and what "
-            "field_map names. Other streams are read, counted as skipped and named once in the log.",
+            description=f"Names or glob patterns. Without it: {by_schema}what field_map names. "
+            "Other streams are read, counted as skipped and named once in the log.",
         ),
         th.Property(
             "field_map",

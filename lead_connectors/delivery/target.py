@@ -31,7 +31,7 @@ from lead_connectors.delivery.input import SingerInput
 from lead_connectors.delivery.lead import Source
 from lead_connectors.delivery.ledger import Ledger
 from lead_connectors.delivery.outcome import Outcome, Status
-from lead_connectors.delivery.plan import OVERWRITE
+from lead_connectors.delivery.plan import REJECT
 from lead_connectors.delivery.rejects import RejectFiles
 from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.delivery.report import Report, api_counts
@@ -121,7 +121,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             report=self._report,
             write_state=self._write_state_message,
             settings=RunSettings(
-                on_conflict=self.config.get("on_conflict", OVERWRITE),
+                on_conflict=self.config.get("on_conflict", REJECT),
                 resend=bool(self.config.get("resend")),
                 dry_run=self._dry_run,
                 max_in_flight=self.config["max_in_flight"],

@@ -43,7 +43,6 @@ class FakeTarget(DeliveryTarget):
             max_in_flight=2,
             rate_limit={"calls": 100, "seconds": 1},
             opt_out_fields=("DoNotCall",),
-            recognised="nothing",
         )
     ).to_dict()
 
