@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -115,6 +116,16 @@ def _options(command: str, config: Mapping[str, Any] | Path, cwd: Path) -> list[
     return ["--config", str(config if isinstance(config, Path) else write_config(cwd, command, config))]
 
 
+def _forget_logging() -> None:
+    """Undo what an import in the server may have set up: Meltano's would log each line of a plugin once more."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.getLogger().manager.loggerDict)]
+    for logger in loggers:
+        logger.handlers.clear()
+        logger.filters.clear()
+        logger.disabled, logger.propagate = False, True
+        logger.setLevel(logging.WARNING if logger is logging.root else logging.NOTSET)
+
+
 def _work(command: str, arguments: Sequence[str], files: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
     os.setsid()
     for handle, (file, flags) in enumerate(
@@ -128,6 +139,8 @@ def _work(command: str, arguments: Sequence[str], files: Sequence[str], cwd: str
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None  # the server's own folder may be known already
+    if command in PLUGINS:
+        _forget_logging()
     sys.argv = [command, *arguments]
     module, name = ENTRY_POINTS[command]
     sys.exit(attrgetter(name)(importlib.import_module(module))())
