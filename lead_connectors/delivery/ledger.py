@@ -76,14 +76,14 @@ class Ledger:
             lead: The lead.
             compare: Whether to compare what would be sent with what was last accepted (not with `resend`).
         """
+        record = self._owner(lead)
         row = None
         if lead.key is not None:
-            select = "SELECT digest, accepted_at FROM leads WHERE record = ?"
-            row = self._db.execute(select, (self._record(lead.key),)).fetchone()
+            row = self._db.execute("SELECT digest, accepted_at FROM leads WHERE record = ?", (record,)).fetchone()
         accepted_at = None if row is None else row[1]
         if compare and row is not None and row[0] == self._digest(lead):
             return Known(accepted_at, is_unchanged=True)
-        return Known(accepted_at, owned_by_others=tuple(self._owned_by_others(lead)))
+        return Known(accepted_at, owned_by_others=tuple(self._owned_by_others(lead, record)))
 
     def accept(self, plans: Iterable[Send]) -> None:
         """Note leads that the API took, in one transaction, durable against a kill."""
@@ -114,9 +114,8 @@ class Ledger:
         content = [lead.map_version, lead.fields, sorted(lead.opt_outs)]
         return self._hash("digest", json.dumps(content, sort_keys=True, separators=(",", ":"), default=str))
 
-    def _owned_by_others(self, lead: Lead) -> Iterator[str]:
-        """API fields of the lead whose value belongs to another record."""
-        record = self._owner(lead)
+    def _owned_by_others(self, lead: Lead, record: bytes) -> Iterator[str]:
+        """API fields of the lead whose value belongs to another record than its own."""
         for name, identity in lead.unique.items():
             select = "SELECT record FROM identities WHERE identity = ?"
             row = self._db.execute(select, (self._hash("identity", identity),)).fetchone()
