@@ -32,7 +32,9 @@ from tap_carecycle.writer import OrjsonWriter
 
 
 class TapCareCycle(ConnectorPlugin, Tap):
-    """Singer tap that reads the customers of a CareCycle account. It is the `Source` of its streams."""
+    """Singer tap that reads the customers of a CareCycle account."""
+
+    # It is the `Source` of its streams; the docstring is what --about shows.
 
     name = "tap-carecycle"
     package_name = "carecycle-leadsquared-connectors"

@@ -63,6 +63,12 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
         self._search_by_setting: str = config["search_by"]
         self._boolean_values: Sequence[str] = config["boolean_values"]
 
+    @property
+    @override
+    def opt_out_batch_size(self) -> int:
+        """Opt-outs go by create-or-update, which takes fewer leads a call than a create does."""
+        return min(self.batch_size, LEADS_A_CALL[UPSERT])
+
     # The map
 
     @cached_property

@@ -147,7 +147,13 @@ def _opt_outs_sent(destination: Destination, plans: Sequence[Call], outcomes: di
             body = destination.opt_out_body(own.fields, plan.lead.opt_outs)
             if body is not None:
                 bodies[place] = body
-    return dict(zip(bodies, _call(destination, list(bodies.values()), destination.send_opt_outs), strict=True))
+    places, size = list(bodies), destination.opt_out_batch_size
+    opt_outs: dict[int, Outcome] = {}
+    for start in range(0, len(places), size):
+        group = places[start : start + size]
+        sent = _call(destination, [bodies[place] for place in group], destination.send_opt_outs)
+        opt_outs |= dict(zip(group, sent, strict=True))
+    return opt_outs
 
 
 def _result(plan: Call, outcome: Outcome, opt_outs: Outcome | None) -> Result:

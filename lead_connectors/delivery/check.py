@@ -22,20 +22,16 @@ def check_account(
     *,
     name: str,
     config: Mapping[str, Any],
-    maps: MapBuilder,
-    fit: Callable[[FieldMap], FieldMap],
 ) -> None:
-    """Check a target's settings against its account, and show what was found.
+    """Show and check address, credentials and quota.
 
     Args:
         destination: The account.
         name: The target's name and version.
         config: Its settings.
-        maps: Builds the map of a stream, as in a run.
-        fit: Takes out of a map what the account does not have, as in a run.
 
     Raises:
-        SettingsError: What a person has to correct, of all streams at once.
+        SettingsError: The API does not take the credentials.
     """
     _show(f"{name}: check; no record is read and none is sent")
     _show(f"Address (api_url): {destination.session.base_url}")
@@ -49,6 +45,19 @@ def check_account(
     )
     for line in destination.describe_account():
         _show(line)
+
+
+def check_maps(destination: Destination, maps: MapBuilder, fit: Callable[[FieldMap], FieldMap]) -> None:
+    """Show and check the map of each stream that is known before any SCHEMA arrives.
+
+    Args:
+        destination: The account.
+        maps: Builds the map of a stream, as in a run.
+        fit: Takes out of a map what the account does not have, as in a run.
+
+    Raises:
+        SettingsError: What a person has to correct, of all streams at once.
+    """
     problems = list(_show_maps(maps, fit))
     titles = " and ".join(builtin.title for builtin in destination.builtin_maps.by_schema)
     _show(

@@ -59,11 +59,16 @@ class Destination(abc.ABC):
 
     Attributes:
         session: The account's session.
-        batch_size: Leads a call, at most.
+        batch_size: Leads a call of `send`, at most.
     """
 
     session: ApiSession
     batch_size: int
+
+    @property
+    def opt_out_batch_size(self) -> int:
+        """Leads a call of `send_opt_outs`, at most."""
+        return self.batch_size
 
     # The map
 

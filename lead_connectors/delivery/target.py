@@ -23,7 +23,7 @@ from typing import IO, Any
 from singer_sdk.target_base import Target
 from typing_extensions import override
 
-from lead_connectors.delivery.check import check_account
+from lead_connectors.delivery.check import check_account, check_maps
 from lead_connectors.delivery.cli import CommandTarget
 from lead_connectors.delivery.destination import Destination
 from lead_connectors.delivery.errors import InputError, RecordBeforeSchemaError, SignalledError
@@ -282,13 +282,8 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     def check(self) -> None:
         """Check credentials, settings and mapping against the account; see `check.py`."""
         self._check_settings()
-        check_account(
-            self.destination,
-            name=f"{self.name} {self.plugin_version}",
-            config=self.config,
-            maps=self._maps,
-            fit=self._fit,
-        )
+        check_account(self.destination, name=f"{self.name} {self.plugin_version}", config=self.config)
+        check_maps(self.destination, self._maps, self._fit)
         self.logger.info("Check passed: nothing here stops a run.")
 
     @override

@@ -312,6 +312,9 @@ def _parse_group(where: str, value: Any, group: ApiField, api: ApiFields) -> Sou
         if source.fields is not None:
             message = f"{source.where}: fields cannot hold further fields"
             raise SettingsError(message)
+        if not str(name).strip():
+            message = f"{where} names an empty field"
+            raise SettingsError(message)
         parsed[str(name)] = source
     return parsed
 

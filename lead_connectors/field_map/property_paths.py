@@ -29,8 +29,9 @@ def json_types(schema: Any) -> frozenset[str]:
     """Return the JSON types that a schema allows, without ``null``; empty where it names none."""
     found: set[str] = set()
     for variant in _variants(schema):
-        declared = variant.get("type") or ()
-        found.update([declared] if isinstance(declared, str) else declared)
+        declared = variant.get("type")
+        names = declared if isinstance(declared, list) else [declared]
+        found.update(name for name in names if isinstance(name, str))
     return frozenset(found - {"null"})
 
 

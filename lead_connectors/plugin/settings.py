@@ -106,7 +106,8 @@ def describe_problem(error: ValidationError) -> str:
     if error.validator == "required":
         required = cast("list[str]", error.validator_value)
         missing = [_join(path, name) for name in required if name not in cast("dict[str, Any]", error.instance)]
-        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: please set it."
+        verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
+        return f"{' and '.join(missing)} {verb} missing: please set {what}."
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
         unknown = next((name for name in cast("dict[str, Any]", error.instance) if name not in known), "?")

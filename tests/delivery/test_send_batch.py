@@ -110,3 +110,13 @@ def test_a_fault_ends_the_batch_as_a_whole() -> None:
     destination.error = TransientError("gone")
     with pytest.raises(TransientError):
         sent(destination, person("ann"))
+
+
+def test_opt_outs_keep_to_the_size_of_their_own_call() -> None:
+    class Smaller(FakeDestination):
+        opt_out_batch_size = 3
+
+    destination = Smaller()
+    only = [OptOutsOnly(person(str(n), "DoNotCall").lead, INVALID) for n in range(8)]
+    assert all(result.are_opt_outs_raised for result in sent(destination, *only))
+    assert [len(call) for call in destination.opt_out_calls] == [3, 3, 2]

@@ -192,6 +192,24 @@ def test_check_shows_the_map_and_sends_nothing(fake: FakeDestination) -> None:
     assert fake.calls == []
 
 
+def test_check_shows_the_address_before_it_asks_the_account(
+    fake: FakeDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied() -> None:
+        msg = "Check token."
+        raise SettingsError(msg)
+
+    asked: list[str] = []
+    documented = fake.api_fields
+    monkeypatch.setattr(fake, "check_credentials", denied)
+    monkeypatch.setattr(FakeDestination, "documented_fields", documented)
+    monkeypatch.setattr(FakeDestination, "api_fields", property(lambda _: asked.append("fields")))
+    done = command("--check")
+    assert done.exit_code == 2
+    assert "Address (api_url): http://127.0.0.1:9" in done.stderr
+    assert asked == [], "the credentials come first"
+
+
 def test_check_tells_all_that_is_wrong_with_exit_code_2() -> None:
     done = command("--check", field_map={"people": {"Email": {"property": "a", "convert": "dat"}}})
     assert done.exit_code == 2

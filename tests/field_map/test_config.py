@@ -45,6 +45,10 @@ from tests.field_map.mistakes import OPEN, SCHEMA, error_of
             "field_map.people.customFields.fields.a: fields cannot hold further fields",
         ),
         (
+            {"customFields": {"fields": {" ": "first"}}},
+            "field_map.people.customFields.fields names an empty field",
+        ),
+        (
             {"firstName": {"fields": {"a": "first"}}},
             "field_map.people.firstName takes one value and no fields of its own",
         ),

@@ -87,7 +87,7 @@ def test_a_dollar_in_dotenv_arrives_intact(run: Run, tmp_path: Path, monkeypatch
         ({"streams": "all"}, "streams must be a list (JSON), not empty."),
         ({"streams": [1]}, "streams.0 must be text."),
         ({"rate_limit": {"calls": 1, "second": 5}}, "rate_limit.second is not a setting; did you mean seconds?"),
-        ({"rate_limit": {}}, "rate_limit.calls and rate_limit.seconds are missing: please set it."),
+        ({"rate_limit": {}}, "rate_limit.calls and rate_limit.seconds are missing: please set them."),
         ({"rate_limit": {"calls": 1}}, "rate_limit.seconds is missing: please set it."),
         ({"field_map": {"a": 7}}, "field_map.a must be of the documented form."),
         ({"never": 1}, "never must be of the documented form."),

@@ -72,6 +72,7 @@ def test_each_write_mode_makes_its_own_call_with_a_body_that_fits(mode: str, pat
 def test_leads_a_call_follow_the_write_mode_and_the_setting() -> None:
     assert [destination(write_mode=mode)[0].batch_size for mode in ("upsert", "create", "upsert_single")] == [25, 50, 1]
     assert destination(batch_size_rows=7)[0].batch_size == 7
+    assert [destination(write_mode=mode)[0].opt_out_batch_size for mode in ("upsert", "create")] == [25, 25]
 
 
 @pytest.mark.parametrize(
