@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import orjson
-from typing_extensions import override
+from typing_extensions import Self, override
 
 from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.outcome import Outcome
@@ -23,6 +23,12 @@ class ReplayLine(bytes):
     """
 
     place: tuple[int, int]
+
+    def __new__(cls, text: bytes, place: tuple[int, int]) -> Self:
+        """Make a line of its text and place."""
+        line = super().__new__(cls, text)
+        line.place = place
+        return line
 
 
 class ReplayFiles(RejectStore):
@@ -51,9 +57,7 @@ class ReplayFiles(RejectStore):
             for number, text in enumerate(lines):
                 if _is_record(text) and self._only not in {None, reject_code(text)}:
                     continue
-                line = ReplayLine(text)
-                line.place = (file, number)
-                yield line
+                yield ReplayLine(text, (file, number))
 
     @override
     def add(self, lead: Lead, outcome: Outcome) -> None:

@@ -7,36 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.delivery.door import CARECYCLE, LEADSQUARED, Door
+from tests.end_to_end.delivery.harness import CARECYCLE, LEADSQUARED, TargetHarness
 from tests.sandbox_client import Sandbox
 
 
 @pytest.fixture(params=[CARECYCLE, LEADSQUARED])
-def door(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Door]:
+def harness(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[TargetHarness]:
     """Each target in turn."""
-    found = Door(request.param, sandbox, tmp_path)
+    found = TargetHarness(request.param, sandbox, tmp_path)
     yield found
     _check(found)
 
 
 @pytest.fixture
-def leads(sandbox: Sandbox, tmp_path: Path) -> Iterator[Door]:
+def leads(sandbox: Sandbox, tmp_path: Path) -> Iterator[TargetHarness]:
     """target-leadsquared."""
-    found = Door(LEADSQUARED, sandbox, tmp_path)
+    found = TargetHarness(LEADSQUARED, sandbox, tmp_path)
     yield found
     _check(found)
 
 
 @pytest.fixture
-def uploads(sandbox: Sandbox, tmp_path: Path) -> Iterator[Door]:
+def uploads(sandbox: Sandbox, tmp_path: Path) -> Iterator[TargetHarness]:
     """target-carecycle."""
-    found = Door(CARECYCLE, sandbox, tmp_path)
+    found = TargetHarness(CARECYCLE, sandbox, tmp_path)
     yield found
     _check(found)
 
 
-def _check(door: Door) -> None:
+def _check(harness: TargetHarness) -> None:
     """What holds in every test, whatever it is about."""
-    counted = door.all_stats()
+    counted = harness.all_stats()
     assert counted["opt_outs_lowered"] == [], "an opt-out was lowered"
     assert counted["same_person_in_flight"] == [], "two calls under way held the same person"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import Door, person
+from tests.end_to_end.delivery.harness import TargetHarness, person
 from tests.forked import run_forked
 from tests.processes import Run, singer
 from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY, running_sandbox
@@ -20,7 +20,7 @@ ONE = singer([person(1)], state_every=1)
 LINES = {"carecycle": "CareCycle", "leadsquared": "LeadSquared"}
 
 
-def check(door: Door, done: Run, code: int, *words: str) -> str:
+def check(harness: TargetHarness, done: Run, code: int, *words: str) -> str:
     """One sentence, last; no traceback, no secret, no query string, no record value."""
     assert done.code == code, done.err
     assert done.states() == []
@@ -31,25 +31,25 @@ def check(door: Door, done: Run, code: int, *words: str) -> str:
     for hidden in (CARECYCLE_KEY, ACCESS_KEY, SECRET_KEY, "accessKey=", "secretKey=", "Ann1", "p1@example", "4155552"):
         assert hidden not in done.err
     assert done.err.count("ERROR") == 1
-    assert door.report()["streams"].get("people", {"unsent": 1})["unsent"] == 1
+    assert harness.report()["streams"].get("people", {"unsent": 1})["unsent"] == 1
     return last
 
 
 @pytest.mark.parametrize("value", ["wrong$key-of-somebody", "cc_sandbox_without_permission"])
-def test_a_wrong_key(door: Door, value: str) -> None:
-    name = {"carecycle": "api_key", "leadsquared": "access_key"}[door.api]
-    done = door.run(ONE, **dict[str, Any]({name: value}))
-    wanted = "permission" if door.is_carecycle and "without" in value else name
-    check(door, done, 2, LINES[door.api], wanted)
+def test_a_wrong_key(harness: TargetHarness, value: str) -> None:
+    name = {"carecycle": "api_key", "leadsquared": "access_key"}[harness.api]
+    done = harness.run(ONE, **dict[str, Any]({name: value}))
+    wanted = "permission" if harness.is_carecycle and "without" in value else name
+    check(harness, done, 2, LINES[harness.api], wanted)
     assert value not in done.err
-    assert door.writes() == []
+    assert harness.writes() == []
 
 
 def test_a_region_s_host_is_told(tmp_path: Path) -> None:
     """On a 401 the error names the host that knows the keys."""
     with running_sandbox("--customers", "1", "--account-host", "api-us11.leadsquared.com") as sandbox:
-        door = Door("leadsquared", sandbox, tmp_path)
-        check(door, door.run(ONE), 2, "api_url", "api-us11.leadsquared.com")
+        harness = TargetHarness("leadsquared", sandbox, tmp_path)
+        check(harness, harness.run(ONE), 2, "api_url", "api-us11.leadsquared.com")
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_a_region_s_host_is_told(tmp_path: Path) -> None:
         ("http://user:secret$pass@127.0.0.1:9", 2, "api_url"),
     ],
 )
-def test_an_address_where_nobody_is(door: Door, url: str, code: int, word: str) -> None:
-    done = door.run(ONE, api_url=url, max_retry_seconds=0)
-    check(door, done, code, word)
+def test_an_address_where_nobody_is(harness: TargetHarness, url: str, code: int, word: str) -> None:
+    done = harness.run(ONE, api_url=url, max_retry_seconds=0)
+    check(harness, done, code, word)
     assert "secret$pass" not in done.err
 
 
@@ -118,18 +118,18 @@ RESPONSES: dict[str, tuple[bytes, dict[str, int], str]] = {
 
 
 @pytest.mark.parametrize("kind", RESPONSES)
-def test_somebody_else_responses(door: Door, kind: str) -> None:
+def test_somebody_else_responses(harness: TargetHarness, kind: str) -> None:
     response, codes, word = RESPONSES[kind]
-    if door.api not in codes:
+    if harness.api not in codes:
         pytest.skip("an upload's three repetitions take 12 s, and test_ambiguous.py has them")
     with somebody_else(response) as url:
-        done = door.run(ONE, api_url=url, max_retry_seconds=1)
-    if codes[door.api] == 0:
+        done = harness.run(ONE, api_url=url, max_retry_seconds=1)
+    if codes[harness.api] == 0:
         # JSON that proves nothing: the record is kept as a reject, and its STATE may pass.
         assert done.code == 0
-        assert door.report()["streams"]["people"]["rejected"] == {"no_response": 1}
+        assert harness.report()["streams"]["people"]["rejected"] == {"no_response": 1}
         return
-    check(door, done, codes[door.api], word)
+    check(harness, done, codes[harness.api], word)
     assert "login.example.com" not in done.err
 
 
@@ -143,18 +143,18 @@ def test_somebody_else_responses(door: Door, kind: str) -> None:
         {"streams": "people"},
     ],
 )
-def test_a_wrong_setting_is_named(door: Door, settings: dict[str, Any]) -> None:
+def test_a_wrong_setting_is_named(harness: TargetHarness, settings: dict[str, Any]) -> None:
     name = next(iter(settings))
     bad = singer([person(1, phone="12", email="no")])
     wrong_at_start = name not in {"rejects_path", "ledger_path"}
     if wrong_at_start:
         # The run never begins: there is no report.
-        config = door.settings(**settings)
-        done = run_forked(door.command, config, stdin=bad, cwd=door.folder)
+        config = harness.settings(**settings)
+        done = run_forked(harness.command, config, stdin=bad, cwd=harness.folder)
     else:
-        done = door.run(bad, **settings)
+        done = harness.run(bad, **settings)
     assert done.code == 2, done.err
     assert name in done.err.splitlines()[-1]
     assert "Traceback" not in done.err
     assert done.out == ""
-    assert door.writes() == []
+    assert harness.writes() == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import DELIVERED, Door
+from tests.end_to_end.delivery.harness import DELIVERED, TargetHarness
 
 FOLDER = Path(__file__).parents[2] / "singer_files"
 
@@ -85,11 +85,11 @@ def test_each_file_has_its_outcome_stated() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_file_of_the_corpus(door: Door, name: str) -> None:
-    case = CASES[name].of(door.api)
-    done = door.run((FOLDER / f"{name}.singer").read_bytes(), streams=["*"], max_reject_percent=100)
+def test_a_file_of_the_corpus(harness: TargetHarness, name: str) -> None:
+    case = CASES[name].of(harness.api)
+    done = harness.run((FOLDER / f"{name}.singer").read_bytes(), streams=["*"], max_reject_percent=100)
     assert done.code == case.code, done.err
-    streams = door.report()["streams"].values()
+    streams = harness.report()["streams"].values()
     found = Case(
         delivered=sum(stream[column] for stream in streams for column in DELIVERED),
         rejected={code: count for stream in streams for code, count in stream["rejected"].items()},
@@ -99,12 +99,14 @@ def test_a_file_of_the_corpus(door: Door, name: str) -> None:
         state=done.states()[-1] if done.states() else None,
     )
     assert found == dataclasses.replace(case, names=(), carecycle={}, leadsquared={})
-    assert len(door.writes()) == case.delivered
+    assert len(harness.writes()) == case.delivered
     assert "Traceback" not in done.err
     if case.code:
         assert "ERROR" in done.err.splitlines()[-1]
     if case.names:
-        assert {entry["payload"][door.field("first_name")] for entry in door.writes()} == set(case.names)
+        assert {entry["payload"][harness.field("first_name")] for entry in harness.writes()} == set(case.names)
     if name == "opt_outs_in_all_spellings":
-        raised = [door.who(e) for e in door.writes() if str(e["payload"].get(door.field("dnc"))).lower() == "true"]
+        raised = [
+            harness.who(e) for e in harness.writes() if str(e["payload"].get(harness.field("dnc"))).lower() == "true"
+        ]
         assert sorted(raised) == ["p1", "p2", "p3", "p7"]

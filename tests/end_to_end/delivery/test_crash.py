@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import Door, Live, names, people, repeats, until
+from tests.end_to_end.delivery.harness import Live, TargetHarness, names, people, repeats, until
 from tests.processes import singer
 
 ROWS = people(120)
@@ -19,32 +19,32 @@ BATCH, IN_FLIGHT, STATE_EVERY = 5, 3, 5
 SIZES: dict[str, Any] = {"batch_size_rows": BATCH, "max_in_flight": IN_FLIGHT}
 
 
-def hold_from(door: Door, calls: int, when: str) -> None:
+def hold_from(harness: TargetHarness, calls: int, when: str) -> None:
     """Let some calls through and hold all others."""
-    door.fault("timeout", after_calls=calls, when=when)
+    harness.fault("timeout", after_calls=calls, when=when)
 
 
-def until_full(door: Door, live: Live, calls: int) -> None:
+def until_full(harness: TargetHarness, live: Live, calls: int) -> None:
     """Wait until calls are held and everything before has been accounted for."""
-    until(lambda: door.all_stats()["faults_fired"].get("timeout"), "a call is held")
-    until(lambda: door.write_calls() >= calls + 1, "calls are under way")
+    until(lambda: harness.all_stats()["faults_fired"].get("timeout"), "a call is held")
+    until(lambda: harness.write_calls() >= calls + 1, "calls are under way")
     assert live.process.poll() is None
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_kill_while_calls_are_held(door: Door, when: str) -> None:
-    hold_from(door, 8, when)
-    live = door.live(singer(ROWS, state_every=STATE_EVERY), **SIZES)
-    until_full(door, live, 8)
+def test_a_kill_while_calls_are_held(harness: TargetHarness, when: str) -> None:
+    hold_from(harness, 8, when)
+    live = harness.live(singer(ROWS, state_every=STATE_EVERY), **SIZES)
+    until_full(harness, live, 8)
     until(lambda: live.covered > 0, "what is done is acknowledged while calls are held")
     live.kill()
     known = live.covered
-    before = door.arrived()
-    door.clear_faults()
+    before = harness.arrived()
+    harness.clear_faults()
     # What a STATE covers has arrived: no later run would bring it.
     assert names(ROWS[:known]) <= set(before)
-    assert door.deliver(ROWS[known:], **SIZES)["read"] == len(ROWS) - known
-    arrived = door.arrived()
+    assert harness.deliver(ROWS[known:], **SIZES)["read"] == len(ROWS) - known
+    arrived = harness.arrived()
     assert set(arrived) == names(ROWS)
     since_state = sum(before.values()) - known
     assert repeats(arrived) <= since_state <= STATE_EVERY + BATCH * IN_FLIGHT
@@ -52,63 +52,63 @@ def test_a_kill_while_calls_are_held(door: Door, when: str) -> None:
 
 
 @pytest.mark.parametrize("applied", [1, 70])
-def test_a_kill_after_so_many_writes(door: Door, applied: int) -> None:
+def test_a_kill_after_so_many_writes(harness: TargetHarness, applied: int) -> None:
     """No call is held: the kill falls wherever it falls."""
-    door.sandbox.post("quirks", {"latency": 0.02})
-    live = door.live(singer(ROWS, state_every=STATE_EVERY), installed=applied > 1, **SIZES)
-    until(lambda: len(door.writes()) >= applied, f"{applied} writes")
+    harness.sandbox.post("quirks", {"latency": 0.02})
+    live = harness.live(singer(ROWS, state_every=STATE_EVERY), installed=applied > 1, **SIZES)
+    until(lambda: len(harness.writes()) >= applied, f"{applied} writes")
     live.kill()
     known = live.covered
-    before = door.arrived()
+    before = harness.arrived()
     assert names(ROWS[:known]) <= set(before)
-    door.deliver(ROWS[known:], **SIZES)
-    arrived = door.arrived()
+    harness.deliver(ROWS[known:], **SIZES)
+    arrived = harness.arrived()
     assert set(arrived) == names(ROWS)
     assert repeats(arrived) <= 100 + BATCH * IN_FLIGHT
     assert max(arrived.values()) <= 2
 
 
-def test_with_a_ledger_only_what_was_in_flight_is_repeated(door: Door) -> None:
+def test_with_a_ledger_only_what_was_in_flight_is_repeated(harness: TargetHarness) -> None:
     """Even where no STATE was kept at all and the tap starts from the beginning."""
-    door.sandbox.post("quirks", {"latency": 0.02})  # else one call at a time may be enough to fill the quota
-    hold_from(door, 10, "after")
+    harness.sandbox.post("quirks", {"latency": 0.02})  # else one call at a time may be enough to fill the quota
+    hold_from(harness, 10, "after")
     settings: dict[str, Any] = {"ledger_path": "ledger.db", **SIZES}
-    live = door.live(singer(ROWS, state_every=STATE_EVERY), **settings)
-    until_full(door, live, 10)
+    live = harness.live(singer(ROWS, state_every=STATE_EVERY), **settings)
+    until_full(harness, live, 10)
     # The responses of the calls that were let through are in the ledger before anything else is started for long.
-    until(lambda: door.stats()["in_flight"] >= 2, "all that may be under way is under way")
+    until(lambda: harness.stats()["in_flight"] >= 2, "all that may be under way is under way")
     live.kill()
-    door.clear_faults()
-    account = door.deliver(ROWS, **settings)
-    arrived = door.arrived()
+    harness.clear_faults()
+    account = harness.deliver(ROWS, **settings)
+    arrived = harness.arrived()
     assert set(arrived) == names(ROWS)
     assert account["unchanged"] > 0
     assert repeats(arrived) <= BATCH * IN_FLIGHT
     assert max(arrived.values()) <= 2
 
 
-def test_no_call_starts_far_past_the_oldest_unfinished_record(door: Door) -> None:
+def test_no_call_starts_far_past_the_oldest_unfinished_record(harness: TargetHarness) -> None:
     """One call hangs; what is sent meanwhile stays within max_in_flight batches of it, however long it hangs."""
-    door.fault("timeout", match={"field": door.field("email"), "value": "p10@example.com"})
-    live = door.live(singer(ROWS, state_every=STATE_EVERY), **SIZES)
-    until(lambda: door.all_stats()["faults_fired"].get("timeout"), "the call hangs")
-    until(lambda: len(door.writes()) >= 10 + BATCH * (IN_FLIGHT - 1), "the neighbours are done")
+    harness.fault("timeout", match={"field": harness.field("email"), "value": "p10@example.com"})
+    live = harness.live(singer(ROWS, state_every=STATE_EVERY), **SIZES)
+    until(lambda: harness.all_stats()["faults_fired"].get("timeout"), "the call hangs")
+    until(lambda: len(harness.writes()) >= 10 + BATCH * (IN_FLIGHT - 1), "the neighbours are done")
     live.kill()
-    places = sorted(int(who[1:]) for who in door.arrived())
+    places = sorted(int(who[1:]) for who in harness.arrived())
     assert places[-1] < 10 + BATCH * IN_FLIGHT
     assert live.covered <= 10
 
 
-def test_each_record_that_a_state_covers_has_arrived_at_that_moment(door: Door) -> None:
+def test_each_record_that_a_state_covers_has_arrived_at_that_moment(harness: TargetHarness) -> None:
     """Looked at when each STATE line comes out, while the run goes on."""
-    door.sandbox.post("quirks", {"latency": 0.02})
+    harness.sandbox.post("quirks", {"latency": 0.02})
     rows = people(450)
-    live = door.live(singer(rows, state_every=10), batch_size_rows=25)
+    live = harness.live(singer(rows, state_every=10), batch_size_rows=25)
     missing: list[tuple[int, set[str]]] = []
 
     def look(state: dict[str, Any]) -> None:
         known = int(state["bookmarks"]["people"]["n"])
-        if left := names(rows[:known]) - set(door.arrived()):
+        if left := names(rows[:known]) - set(harness.arrived()):
             missing.append((known, left))
 
     live.on_state = look

@@ -11,68 +11,68 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import DELIVERED, Door, people, person
+from tests.end_to_end.delivery.harness import DELIVERED, TargetHarness, people, person
 from tests.processes import singer
 
 SENT = {"carecycle": True, "leadsquared": "true"}
 
 
-def flags(door: Door) -> dict[str, Any]:
+def flags(harness: TargetHarness) -> dict[str, Any]:
     """By first name or id: whether the API now holds the opt-out."""
-    name = door.field("dnc")
-    key = "clientCustomerId" if door.is_carecycle else "EmailAddress"
-    return {str(row[key]).partition("@")[0]: row[name] in (True, "1") for row in door.kept() if row[key]}
+    name = harness.field("dnc")
+    key = "clientCustomerId" if harness.is_carecycle else "EmailAddress"
+    return {str(row[key]).partition("@")[0]: row[name] in (True, "1") for row in harness.kept() if row[key]}
 
 
-def test_null_missing_and_false_lower_nothing(door: Door) -> None:
-    door.deliver([person(1, dnc=True), person(2, dnc="Yes"), person(3, dnc=1), person(4, dnc=False)])
-    assert [flags(door)[f"p{n}"] for n in (1, 2, 3, 4)] == [True, True, True, False]
+def test_null_missing_and_false_lower_nothing(harness: TargetHarness) -> None:
+    harness.deliver([person(1, dnc=True), person(2, dnc="Yes"), person(3, dnc=1), person(4, dnc=False)])
+    assert [flags(harness)[f"p{n}"] for n in (1, 2, 3, 4)] == [True, True, True, False]
     for later in (False, None, "no", 0):
-        door.deliver([person(n, dnc=later, first_name=f"X{later}") for n in (1, 2, 3)])
-    door.deliver([person(1, first_name="Y")])
-    assert [flags(door)[f"p{n}"] for n in (1, 2, 3)] == [True, True, True]
-    assert door.field("dnc") not in door.last("p1")
-    assert door.all_stats()["opt_outs_lowered"] == []
+        harness.deliver([person(n, dnc=later, first_name=f"X{later}") for n in (1, 2, 3)])
+    harness.deliver([person(1, first_name="Y")])
+    assert [flags(harness)[f"p{n}"] for n in (1, 2, 3)] == [True, True, True]
+    assert harness.field("dnc") not in harness.last("p1")
+    assert harness.all_stats()["opt_outs_lowered"] == []
 
 
-def test_who_must_lower_them_takes_the_field_off_the_list(door: Door) -> None:
+def test_who_must_lower_them_takes_the_field_off_the_list(harness: TargetHarness) -> None:
     """The one way to send a false; the sandbox notices it."""
-    door.deliver([person(4, dnc=False)], opt_out_fields=[])
-    assert str(door.last("p4")[door.field("dnc")]).lower() == "false"
+    harness.deliver([person(4, dnc=False)], opt_out_fields=[])
+    assert str(harness.last("p4")[harness.field("dnc")]).lower() == "false"
 
 
-def test_an_unparsable_opt_out_counts_as_true_with_a_warning(door: Door) -> None:
-    done = door.run(_two_odd())
+def test_an_unparsable_opt_out_counts_as_true_with_a_warning(harness: TargetHarness) -> None:
+    done = harness.run(_two_odd())
     assert done.code == 0
-    assert str(door.last("p1")[door.field("dnc")]).lower() == "true"
-    assert door.report()["opt_outs"] == {"raised": 2, "open": 0}
+    assert str(harness.last("p1")[harness.field("dnc")]).lower() == "true"
+    assert harness.report()["opt_outs"] == {"raised": 2, "open": 0}
     assert "WARNING" in done.err
     assert "canary" not in done.err
 
 
-def test_a_record_that_cannot_be_sent_still_has_its_opt_out_delivered(door: Door) -> None:
+def test_a_record_that_cannot_be_sent_still_has_its_opt_out_delivered(harness: TargetHarness) -> None:
     bad = person(1, dnc=True, first_name="x" * 300)
-    account = door.deliver([person(0), bad])
+    account = harness.deliver([person(0), bad])
     assert account["rejected"] == {"too_long": 1}
     assert sum(account[column] for column in DELIVERED) == 1
-    assert flags(door)["p1"] is True
-    assert door.report()["opt_outs"] == {"raised": 1, "open": 0}
-    sent = door.last("p1")
-    assert sent[door.field("dnc")] == SENT[door.api]
-    assert door.field("first_name") not in sent, "a minimal write"
+    assert flags(harness)["p1"] is True
+    assert harness.report()["opt_outs"] == {"raised": 1, "open": 0}
+    sent = harness.last("p1")
+    assert sent[harness.field("dnc")] == SENT[harness.api]
+    assert harness.field("first_name") not in sent, "a minimal write"
 
 
 @pytest.mark.parametrize("kind", ["fail_row", "sink_call"])
-def test_a_record_that_the_api_rejects_still_has_its_opt_out_delivered(door: Door, kind: str) -> None:
-    door.fault(kind, match={"field": door.field("first_name"), "value": "Rejected"}, message="Invalid data")
-    account = door.deliver([*people(3), person(3, first_name="Rejected", dnc=True)])
+def test_a_record_that_the_api_rejects_still_has_its_opt_out_delivered(harness: TargetHarness, kind: str) -> None:
+    harness.fault(kind, match={"field": harness.field("first_name"), "value": "Rejected"}, message="Invalid data")
+    account = harness.deliver([*people(3), person(3, first_name="Rejected", dnc=True)])
     assert sum(account["rejected"].values()) == 1
-    assert flags(door)["p3"] is True
-    assert door.report()["opt_outs"] == {"raised": 1, "open": 0}
-    assert door.field("first_name") not in door.last("p3")
+    assert flags(harness)["p3"] is True
+    assert harness.report()["opt_outs"] == {"raised": 1, "open": 0}
+    assert harness.field("first_name") not in harness.last("p3")
 
 
-def test_a_conflict_never_silences_the_spouse(leads: Door) -> None:
+def test_a_conflict_never_silences_the_spouse(leads: TargetHarness) -> None:
     """He may be called, she may not: her flag goes by her e-mail, never by the phone that is his."""
     husband, wife = person(1), person(2, phone=person(1)["phone"], dnc=True)
     account = leads.deliver([husband, wife])
@@ -82,7 +82,7 @@ def test_a_conflict_never_silences_the_spouse(leads: Door) -> None:
     assert leads.report()["opt_outs"] == {"raised": 1, "open": 0}
 
 
-def test_an_opt_out_that_no_call_would_take_needs_a_person(leads: Door) -> None:
+def test_an_opt_out_that_no_call_would_take_needs_a_person(leads: TargetHarness) -> None:
     """Nothing but the phone that is his: nobody is silenced, and the run says so."""
     husband, wife = person(1), person(2, phone=person(1)["phone"], email=None, dnc=True)
     account = leads.deliver([husband, wife], code=3)
@@ -91,23 +91,23 @@ def test_an_opt_out_that_no_call_would_take_needs_a_person(leads: Door) -> None:
     assert leads.report()["opt_outs"] == {"raised": 0, "open": 1}
 
 
-def test_an_opt_out_that_is_rejected_for_good_needs_a_person(door: Door) -> None:
-    door.fault("sink_call", match={"field": door.field("email"), "value": "p1@example.com"})
-    door.fault("sink_call", match={"field": door.field("phone"), "values": ["+14155552001", "+1-4155552001"]})
-    account = door.deliver([person(0), person(1, dnc=True)], code=3)
+def test_an_opt_out_that_is_rejected_for_good_needs_a_person(harness: TargetHarness) -> None:
+    harness.fault("sink_call", match={"field": harness.field("email"), "value": "p1@example.com"})
+    harness.fault("sink_call", match={"field": harness.field("phone"), "values": ["+14155552001", "+1-4155552001"]})
+    account = harness.deliver([person(0), person(1, dnc=True)], code=3)
     assert sum(account["rejected"].values()) == 1
-    assert door.report()["opt_outs"] == {"raised": 0, "open": 1}
-    assert set(door.rejects()) == {"p1"}
+    assert harness.report()["opt_outs"] == {"raised": 0, "open": 1}
+    assert set(harness.rejects()) == {"p1"}
 
 
-def test_raised_opt_outs_are_read_back(leads: Door) -> None:
+def test_raised_opt_outs_are_read_back(leads: TargetHarness) -> None:
     leads.deliver([person(1, dnc=True), person(2)])
     assert leads.stats()["calls_by_path"]["POST /v2/LeadManagement.svc/Leads/Retrieve/ByIds"] == 1
     leads.deliver([person(3)])
     assert leads.stats()["calls_by_path"]["POST /v2/LeadManagement.svc/Leads/Retrieve/ByIds"] == 1
 
 
-def test_an_opt_out_that_did_not_stay_needs_a_person(leads: Door) -> None:
+def test_an_opt_out_that_did_not_stay_needs_a_person(leads: TargetHarness) -> None:
     """The call takes the flag and keeps another value: seen only by reading it back."""
     leads.sandbox.post("quirks", {"boolean_form": "one_zero"})
     account = leads.deliver([person(1, dnc=True), person(2)], code=3, boolean_values=["0", "1"])
@@ -117,7 +117,7 @@ def test_an_opt_out_that_did_not_stay_needs_a_person(leads: Door) -> None:
     assert leads.report()["opt_outs"] == {"raised": 1, "open": 0}
 
 
-def test_a_fault_while_reading_back_is_waited_out(leads: Door) -> None:
+def test_a_fault_while_reading_back_is_waited_out(leads: TargetHarness) -> None:
     leads.fault("html_502", path="Leads/Retrieve/ByIds", times=1)
     leads.deliver([person(1, dnc=True)])
     assert leads.report()["opt_outs"] == {"raised": 1, "open": 0}
@@ -125,7 +125,7 @@ def test_a_fault_while_reading_back_is_waited_out(leads: Door) -> None:
 
 
 @pytest.mark.parametrize("write_mode", ["create", "upsert_single"])
-def test_in_every_write_mode(leads: Door, write_mode: str) -> None:
+def test_in_every_write_mode(leads: TargetHarness, write_mode: str) -> None:
     """A create of somebody who is there is rejected; the opt-out goes to the lead that is there."""
     leads.deliver([person(1)])
     account = leads.deliver([person(1, dnc=True)], write_mode=write_mode)

@@ -12,59 +12,59 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import Door, people, person
+from tests.end_to_end.delivery.harness import TargetHarness, people, person
 from tests.processes import singer
 
 QUICK: dict[str, Any] = {"batch_size_rows": 3, "max_in_flight": 8}
 
 
-def calls(door: Door) -> dict[int, list[str]]:
+def calls(harness: TargetHarness) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    for entry in door.writes():
-        found[entry["call"]].append(door.who(entry))
+    for entry in harness.writes():
+        found[entry["call"]].append(harness.who(entry))
     return found
 
 
-def test_versions_that_wait_together_collapse_into_the_last(door: Door) -> None:
+def test_versions_that_wait_together_collapse_into_the_last(harness: TargetHarness) -> None:
     rows = [person(1, first_name="Old", dnc=True), person(2), person(1, first_name="New", dnc=None)]
-    account = door.deliver(rows)
+    account = harness.deliver(rows)
     assert account["collapsed"] == 1
     assert account["read"] == 3
-    assert door.arrived() == {"p1": 1, "p2": 1}
-    assert door.last("p1")[door.field("first_name")] == "New"
-    assert str(door.last("p1")[door.field("dnc")]).lower() == "true", "an opt-out of a collapsed version holds"
+    assert harness.arrived() == {"p1": 1, "p2": 1}
+    assert harness.last("p1")[harness.field("first_name")] == "New"
+    assert str(harness.last("p1")[harness.field("dnc")]).lower() == "true", "an opt-out of a collapsed version holds"
 
 
-def test_versions_in_different_batches_arrive_in_order(door: Door) -> None:
+def test_versions_in_different_batches_arrive_in_order(harness: TargetHarness) -> None:
     """Many calls at once, each slow: never two with the same person, and the last version is the last write."""
-    door.sandbox.post("quirks", {"latency": 0.05})
+    harness.sandbox.post("quirks", {"latency": 0.05})
     rows = [person(n % 4, first_name=f"V{turn}") for turn in range(8) for n in range(turn % 3, turn % 3 + 3)]
-    account = door.deliver(rows, **QUICK)
-    assert account["collapsed"] + sum(door.arrived().values()) == len(rows)
+    account = harness.deliver(rows, **QUICK)
+    assert account["collapsed"] + sum(harness.arrived().values()) == len(rows)
     newest = {row["id"]: row["first_name"] for row in rows}
     for who, name in newest.items():
-        assert door.last(who)[door.field("first_name")] == name
-        versions = [e["payload"][door.field("first_name")] for e in door.writes() if door.who(e) == who]
+        assert harness.last(who)[harness.field("first_name")] == name
+        versions = [e["payload"][harness.field("first_name")] for e in harness.writes() if harness.who(e) == who]
         assert versions == sorted(versions), "no version lands after a newer one"
-    for held in calls(door).values():
+    for held in calls(harness).values():
         assert len(held) == len(set(held)), "a lead twice in one call"
 
 
-def test_people_who_share_an_address_go_in_order_and_apart(door: Door) -> None:
+def test_people_who_share_an_address_go_in_order_and_apart(harness: TargetHarness) -> None:
     """Spellings differ: case of the e-mail, form of the phone."""
-    door.sandbox.post("quirks", {"latency": 0.05})
+    harness.sandbox.post("quirks", {"latency": 0.05})
     rows = [
         person(1),
         person(2, phone="(415) 555-2001"),
         person(3, email="P1@Example.com"),
         *people(9)[4:],
     ]
-    account = door.deliver(rows, **QUICK)
+    account = harness.deliver(rows, **QUICK)
     assert account["collapsed"] == 0, "they are two people"
-    for entries in calls(door).values():
+    for entries in calls(harness).values():
         assert "p1" not in entries or not {"p2", "p3", "P1"} & set(entries), "in one call"
-    order = [door.who(entry) for entry in door.writes()]
-    if door.is_carecycle:
+    order = [harness.who(entry) for entry in harness.writes()]
+    if harness.is_carecycle:
         assert account["accepted"] == len(rows)
         assert order.index("p1") < min(order.index("p2"), order.index("p3"))
     else:
@@ -73,7 +73,7 @@ def test_people_who_share_an_address_go_in_order_and_apart(door: Door) -> None:
 
 @pytest.mark.parametrize("ledger", [None, "ledger.db"])
 @pytest.mark.parametrize("on_conflict", ["reject", "leave_out", "overwrite"])
-def test_a_spouse_is_a_conflict_and_never_merged(leads: Door, on_conflict: str, ledger: str | None) -> None:
+def test_a_spouse_is_a_conflict_and_never_merged(leads: TargetHarness, on_conflict: str, ledger: str | None) -> None:
     """The same phone, two e-mails: in one run, in the next, and in one that has no ledger."""
     husband, wife = person(1), person(2, phone=person(1)["phone"])
     settings: dict[str, Any] = {"on_conflict": on_conflict, "ledger_path": ledger, "max_reject_percent": 100}
@@ -92,7 +92,7 @@ def test_a_spouse_is_a_conflict_and_never_merged(leads: Door, on_conflict: str, 
             assert leads.rejects() == {"p2": "conflict"}
 
 
-def test_a_second_record_under_the_same_email_is_a_conflict(leads: Door) -> None:
+def test_a_second_record_under_the_same_email_is_a_conflict(leads: TargetHarness) -> None:
     """Nothing of the API objects: an upsert by e-mail would quietly overwrite the first one."""
     first, second = person(1), person(2, email="p1@example.com")
     account = leads.deliver([first, second])
@@ -102,7 +102,7 @@ def test_a_second_record_under_the_same_email_is_a_conflict(leads: Door) -> None
     assert account["rejected"] == {} or account["rejected"] == {"conflict": 1}
 
 
-def test_overwrite_lets_the_later_record_have_the_lead(leads: Door) -> None:
+def test_overwrite_lets_the_later_record_have_the_lead(leads: TargetHarness) -> None:
     """Where the ledger alone objects."""
     settings: dict[str, Any] = {"ledger_path": "ledger.db"}
     leads.deliver([person(1)], **settings)
@@ -113,7 +113,7 @@ def test_overwrite_lets_the_later_record_have_the_lead(leads: Door) -> None:
     assert [lead["FirstName"] for lead in leads.kept()] == ["Ann2"]
 
 
-def test_a_spouse_of_an_earlier_run_is_known_by_the_api_alone(leads: Door) -> None:
+def test_a_spouse_of_an_earlier_run_is_known_by_the_api_alone(leads: TargetHarness) -> None:
     """No ledger, and he is not in this run: LeadSquared itself rejects her phone."""
     leads.deliver([person(1)])
     wife = person(2, phone=person(1)["phone"])
@@ -124,7 +124,7 @@ def test_a_spouse_of_an_earlier_run_is_known_by_the_api_alone(leads: Door) -> No
     assert kept == {"Ann1": "+1-4155552001", "Ann2": None, "Ann3": "+1-4155552003"}
 
 
-def test_leave_out_needs_another_identifier(leads: Door) -> None:
+def test_leave_out_needs_another_identifier(leads: TargetHarness) -> None:
     """A wife without an e-mail has nothing left to be told by."""
     rows = [person(1), person(2, phone=person(1)["phone"], email=None)]
     account = leads.deliver(rows, on_conflict="leave_out")
@@ -132,7 +132,7 @@ def test_leave_out_needs_another_identifier(leads: Door) -> None:
     assert [lead["FirstName"] for lead in leads.kept()] == ["Ann1"]
 
 
-def test_the_same_person_on_two_streams_is_never_in_two_calls_at_once(leads: Door) -> None:
+def test_the_same_person_on_two_streams_is_never_in_two_calls_at_once(leads: TargetHarness) -> None:
     leads.sandbox.post("quirks", {"latency": 0.05})
     text = "".join(singer([person(n, first_name=f"{stream}{n}")], stream=stream) for n in range(6) for stream in "ab")
     done = leads.run(text, streams=["a", "b"], on_conflict="overwrite", **QUICK)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import DELIVERED, Door, people, until
+from tests.end_to_end.delivery.harness import DELIVERED, TargetHarness, people, until
 from tests.processes import singer
 from tests.sandbox_client import CARECYCLE_KEY
 
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.xdist_group("real_time")
 FIVE_A_SECOND: dict[str, Any] = {"calls": 5, "seconds": 1}
 
 
-def limit(door: Door, window: str) -> None:
-    door.sandbox.post("limits", {door.api: window})
+def limit(harness: TargetHarness, window: str) -> None:
+    harness.sandbox.post("limits", {harness.api: window})
 
 
 def busiest(arrivals: list[float], seconds: float) -> int:
     return max(sum(1 for other in arrivals if 0 <= other - start <= seconds) for start in arrivals)
 
 
-def write_moments(door: Door, after: float = 0.0) -> list[float]:
-    moments: list[float] = sorted(door.stats()["arrivals"])
+def write_moments(harness: TargetHarness, after: float = 0.0) -> list[float]:
+    moments: list[float] = sorted(harness.stats()["arrivals"])
     return [moment for moment in moments if moment > after]
 
 
@@ -38,22 +38,22 @@ def delivered(account: dict[str, Any]) -> int:
     return sum(account[column] for column in DELIVERED)
 
 
-def test_two_targets_on_one_account_share_the_quota(door: Door) -> None:
-    limit(door, "5/1")
+def test_two_targets_on_one_account_share_the_quota(harness: TargetHarness) -> None:
+    limit(harness, "5/1")
     runs = []
     for half in range(2):
-        folder = door.folder / str(half)
+        folder = harness.folder / str(half)
         folder.mkdir()
-        twin = Door(door.api, door.sandbox, folder)
+        twin = TargetHarness(harness.api, harness.sandbox, folder)
         rows = people(24)[half * 12 : half * 12 + 12]
         runs.append(twin.live(singer(rows), batch_size_rows=1, rate_limit=FIVE_A_SECOND))
     assert [live.end() for live in runs] == [0, 0]
-    assert len(door.arrived()) == 24
-    assert door.stats()["rate_limited_calls"] == 0
-    assert busiest(write_moments(door), 1.0) <= 5
+    assert len(harness.arrived()) == 24
+    assert harness.stats()["rate_limited_calls"] == 0
+    assert busiest(write_moments(harness), 1.0) <= 5
 
 
-def test_the_quota_is_full_whatever_the_latency(leads: Door) -> None:
+def test_the_quota_is_full_whatever_the_latency(leads: TargetHarness) -> None:
     """A response takes 1 s, 5 calls a second are allowed: 5 calls a second are made once that is known."""
     leads.sandbox.post("quirks", {"latency": 1.0})
     limit(leads, "5/1")
@@ -69,7 +69,7 @@ def test_the_quota_is_full_whatever_the_latency(leads: Door) -> None:
 
 
 @pytest.mark.parametrize("form", ["429", "403", "200"])
-def test_a_lower_limit_is_obeyed_in_every_form(leads: Door, form: str) -> None:
+def test_a_lower_limit_is_obeyed_in_every_form(leads: TargetHarness, form: str) -> None:
     """Told 1000 calls a second, allowed 4: met by few calls, then kept to."""
     leads.sandbox.post("quirks", {"limit_form": form})
     limit(leads, "4/1")
@@ -81,7 +81,7 @@ def test_a_lower_limit_is_obeyed_in_every_form(leads: Door, form: str) -> None:
     assert max(leads.arrived().values()) == 1
 
 
-def test_a_lower_limit_is_known_by_its_text_alone(leads: Door) -> None:
+def test_a_lower_limit_is_known_by_its_text_alone(leads: TargetHarness) -> None:
     """403 with the type of a rejection for good, and the text of one for pace, as one tenant shows it."""
     text = "API calls exceeded the limit of 500 in 1 second(s)"
     leads.fault("forbidden_403", times=1, message=text)
@@ -89,7 +89,7 @@ def test_a_lower_limit_is_known_by_its_text_alone(leads: Door) -> None:
     assert leads.report()["api"]["http_429"] == 1
 
 
-def test_carecycle_says_how_long_to_wait(uploads: Door) -> None:
+def test_carecycle_says_how_long_to_wait(uploads: TargetHarness) -> None:
     """`retryAfter` in the body: until then nobody calls."""
     uploads.fault("limit_429", times=1, after_calls=1, retry_after=2)
     account = uploads.deliver(people(6), batch_size_rows=1, max_in_flight=1)
@@ -100,14 +100,14 @@ def test_carecycle_says_how_long_to_wait(uploads: Door) -> None:
     assert uploads.write_calls() == 7
 
 
-def test_leadsquared_may_send_a_header(leads: Door) -> None:
+def test_leadsquared_may_send_a_header(leads: TargetHarness) -> None:
     leads.fault("limit_429", times=1, retry_after=2, calls=500, window=1)
     assert leads.deliver(people(2))["created"] == 2
     gaps = [b - a for a, b in pairwise(write_moments(leads))]
     assert max(gaps) >= 2.0
 
 
-def test_a_single_row_that_is_rejected_for_the_rate_limit_is_sent_again(leads: Door) -> None:
+def test_a_single_row_that_is_rejected_for_the_rate_limit_is_sent_again(leads: TargetHarness) -> None:
     text = "API calls exceeded the limit of 500 in 1 second(s)"
     leads.fault("fail_row", row=2, times=1, exception_type="MXAPIRateLimitExceededException", message=text)
     account = leads.deliver(people(3))
@@ -115,7 +115,7 @@ def test_a_single_row_that_is_rejected_for_the_rate_limit_is_sent_again(leads: D
     assert leads.stats()["rows_per_call"] == [3, 1]
 
 
-def test_a_wait_beyond_all_patience_ends_the_run(uploads: Door) -> None:
+def test_a_wait_beyond_all_patience_ends_the_run(uploads: TargetHarness) -> None:
     uploads.fault("limit_429", retry_after=3600)
     done = uploads.run(singer(people(2), state_every=1), max_retry_seconds=2)
     assert done.code == 1
@@ -124,7 +124,7 @@ def test_a_wait_beyond_all_patience_ends_the_run(uploads: Door) -> None:
     assert "3600" in done.err.splitlines()[-1]
 
 
-def test_faults_are_retried_for_max_retry_seconds(leads: Door) -> None:
+def test_faults_are_retried_for_max_retry_seconds(leads: TargetHarness) -> None:
     leads.fault("status_503")
     account = leads.deliver(people(2), code=1, max_retry_seconds=2)
     assert account["unsent"] == 2
@@ -133,7 +133,7 @@ def test_faults_are_retried_for_max_retry_seconds(leads: Door) -> None:
     assert leads.deliver(people(2))["created"] == 2
 
 
-def test_the_days_calls_are_not_exceeded(uploads: Door) -> None:
+def test_the_days_calls_are_not_exceeded(uploads: TargetHarness) -> None:
     settings = {"rate_limit": {"calls": 100, "seconds": 1, "calls_per_day": 3}, "max_retry_seconds": 1}
     account = uploads.deliver(people(5), code=1, batch_size_rows=1, **settings)
     assert account["accepted"] == 3
@@ -141,7 +141,7 @@ def test_the_days_calls_are_not_exceeded(uploads: Door) -> None:
     assert uploads.write_calls() == 3
 
 
-def test_an_unknown_limit_is_met_by_few_calls_at_once(leads: Door) -> None:
+def test_an_unknown_limit_is_met_by_few_calls_at_once(leads: TargetHarness) -> None:
     """One call until the first response."""
     leads.sandbox.post("quirks", {"latency": 0.5})
     live = leads.live(singer(people(20)), batch_size_rows=1, preflight="off")

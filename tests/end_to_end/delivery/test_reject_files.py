@@ -10,7 +10,7 @@ import json
 import stat
 from typing import Any
 
-from tests.end_to_end.delivery.door import Door, people, person
+from tests.end_to_end.delivery.harness import TargetHarness, people, person
 from tests.processes import singer
 
 ODD = (
@@ -28,14 +28,14 @@ def mode(path: Any) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_reject_file_is_private_and_holds_the_record_byte_for_byte(door: Door) -> None:
-    done = door.run(f"{SCHEMA}\n{ODD}\n")
+def test_a_reject_file_is_private_and_holds_the_record_byte_for_byte(harness: TargetHarness) -> None:
+    done = harness.run(f"{SCHEMA}\n{ODD}\n")
     assert done.code == 0
-    (path,) = door.reject_files()
+    (path,) = harness.reject_files()
     assert mode(path) == 0o600
     assert mode(path.parent) == 0o700
     assert (path.parent / ".gitignore").read_text() == "*\n"
-    assert path.name == f"people-{door.report()['run_id']}.singer"
+    assert path.name == f"people-{harness.report()['run_id']}.singer"
     schema, record = path.read_text().splitlines()
     assert schema == SCHEMA
     assert record.startswith(ODD[:-1]), "the record is as it came in"
@@ -47,61 +47,61 @@ def test_a_reject_file_is_private_and_holds_the_record_byte_for_byte(door: Door)
     assert message["_sdc_reject_reason"]
 
 
-def test_a_reject_is_on_disk_before_its_state_leaves(door: Door) -> None:
+def test_a_reject_is_on_disk_before_its_state_leaves(harness: TargetHarness) -> None:
     """Looked at when each STATE line comes out."""
     bad = {f"p{n}" for n in range(0, 150, 10)}
-    matched = {"field": door.field("email"), "values": [f"{who}@example.com" for who in bad]}
-    door.fault("fail_row", match=matched, message="Invalid data")
+    matched = {"field": harness.field("email"), "values": [f"{who}@example.com" for who in bad]}
+    harness.fault("fail_row", match=matched, message="Invalid data")
     seen: list[tuple[int, set[str]]] = []
-    live = door.live(singer(people(150), state_every=10), batch_size_rows=10)
-    live.on_state = lambda state: seen.append((state["bookmarks"]["people"]["n"], set(door.rejects())))
+    live = harness.live(singer(people(150), state_every=10), batch_size_rows=10)
+    live.on_state = lambda state: seen.append((state["bookmarks"]["people"]["n"], set(harness.rejects())))
     assert live.end() == 0
     assert len(seen) >= 2
     for known, on_disk in seen:
         assert {who for who in bad if int(who[1:]) < known} <= on_disk
-    assert set(door.rejects()) == bad
+    assert set(harness.rejects()) == bad
 
 
-def test_a_reject_file_is_input_once_the_cause_is_corrected(door: Door) -> None:
+def test_a_reject_file_is_input_once_the_cause_is_corrected(harness: TargetHarness) -> None:
     """`cat FILE | target-...`."""
-    who = {"field": door.field("email"), "values": ["p1@example.com", "p3@example.com"]}
-    door.fault("fail_row", match=who, message="Invalid data")
-    assert door.deliver(people(5))["rejected"] == {"invalid_value": 2}
-    door.clear_faults()
-    (path,) = door.reject_files()
-    done = door.run(path.read_bytes())
+    who = {"field": harness.field("email"), "values": ["p1@example.com", "p3@example.com"]}
+    harness.fault("fail_row", match=who, message="Invalid data")
+    assert harness.deliver(people(5))["rejected"] == {"invalid_value": 2}
+    harness.clear_faults()
+    (path,) = harness.reject_files()
+    done = harness.run(path.read_bytes())
     assert done.code == 0
-    assert door.report()["streams"]["people"]["read"] == 2
-    assert set(door.arrived()) == {f"p{n}" for n in range(5)}
-    assert door.last("p3")[door.field("first_name")] == "Ann3"
+    assert harness.report()["streams"]["people"]["read"] == 2
+    assert set(harness.arrived()) == {f"p{n}" for n in range(5)}
+    assert harness.last("p3")[harness.field("first_name")] == "Ann3"
 
 
-def test_too_many_rejects_stop_the_run_after_the_batch_at_hand(door: Door) -> None:
-    door.fault("fail_row", match={"field": door.field("first_name"), "value": "Bad"}, message="Invalid data")
+def test_too_many_rejects_stop_the_run_after_the_batch_at_hand(harness: TargetHarness) -> None:
+    harness.fault("fail_row", match={"field": harness.field("first_name"), "value": "Bad"}, message="Invalid data")
     rows = [*people(20), *(person(n, first_name="Bad") for n in range(20, 60)), *(person(n) for n in range(60, 80))]
-    done = door.run(singer(rows, state_every=10), batch_size_rows=10, max_in_flight=1)
+    done = harness.run(singer(rows, state_every=10), batch_size_rows=10, max_in_flight=1)
     assert done.code == 3
-    account = door.report()["streams"]["people"]
+    account = harness.report()["streams"]["people"]
     assert account["rejected"] == {"invalid_value": 20}, "above 10 rejects and above 10 percent"
     assert done.states()[-1]["bookmarks"]["people"]["n"] == 40
-    assert len(door.rejects()) == 20
+    assert len(harness.rejects()) == 20
     assert "max_reject_percent" in done.err.splitlines()[-1]
 
 
-def test_ten_rejects_are_never_too_many(door: Door) -> None:
-    door.fault("fail_row", match={"field": door.field("first_name"), "value": "Bad"}, message="Invalid data")
-    account = door.deliver([person(n, first_name="Bad") for n in range(10)])
+def test_ten_rejects_are_never_too_many(harness: TargetHarness) -> None:
+    harness.fault("fail_row", match={"field": harness.field("first_name"), "value": "Bad"}, message="Invalid data")
+    account = harness.deliver([person(n, first_name="Bad") for n in range(10)])
     assert account["rejected"] == {"invalid_value": 10}
 
 
-def test_conflicts_do_not_count_among_too_many(leads: Door) -> None:
+def test_conflicts_do_not_count_among_too_many(leads: TargetHarness) -> None:
     rows = [*(person(n, phone=person(0)["phone"]) for n in range(14)), *people(40)[14:]]
     account = leads.deliver(rows, batch_size_rows=5)
     assert account["rejected"] == {"conflict": 13}
     assert account["created"] == 27
 
 
-def test_records_that_are_rejected_before_any_call(door: Door) -> None:
+def test_records_that_are_rejected_before_any_call(harness: TargetHarness) -> None:
     """The SDK stops at the first one, and prints its values."""
     schema = {"id": {"type": "string"}, "first_name": {"type": "string", "maxLength": 5}, "email": {}, "phone": {}}
     properties = schema | {"last_name": {}, "zip": {}}
@@ -112,11 +112,11 @@ def test_records_that_are_rejected_before_any_call(door: Door) -> None:
         person(3, phone="12", email=None),
         person(4),
     ]
-    done = door.run(singer(rows, properties=properties, state_every=5))
+    done = harness.run(singer(rows, properties=properties, state_every=5))
     assert done.code == 0
-    account = door.report()["streams"]["people"]
+    account = harness.report()["streams"]["people"]
     assert account["rejected"]["schema_invalid"] == 1
     assert account["rejected"]["key_missing"] == 1
     assert sum(account["rejected"].values()) == 3
-    assert set(door.arrived()) == {"p0", "p4"}
+    assert set(harness.arrived()) == {"p0", "p4"}
     assert done.states()[-1]["bookmarks"]["people"]["n"] == 5

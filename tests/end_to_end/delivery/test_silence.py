@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import CARECYCLE, Door, person
+from tests.end_to_end.delivery.harness import CARECYCLE, TargetHarness, person
 from tests.forked import run_forked
 from tests.processes import Run, singer, start
 from tests.sandbox_client import ACCESS_KEY, CARECYCLE_KEY, SECRET_KEY
@@ -55,15 +55,15 @@ def search(text: str, where: str) -> None:
         assert value not in text, f"{value} in {where}"
 
 
-def check(door: Door, done: Run, *, rejected: bool = False) -> None:
+def check(harness: TargetHarness, done: Run, *, rejected: bool = False) -> None:
     """All that is printed and all that is left on disk, the reject files and what the test wrote aside."""
     search(done.err, "stderr")
     search(done.out, "stdout")
-    for path in door.folder.rglob("*"):
+    for path in harness.folder.rglob("*"):
         own = path.name.startswith(".target-") or path.name.endswith(".config.json")
         if path.is_file() and not own and path.parent.name != "rejects":
             search(path.read_bytes().decode("latin-1"), path.name)
-    held = "".join(path.read_text() for path in door.reject_files())
+    held = "".join(path.read_text() for path in harness.reject_files())
     assert (NAME in held) is rejected
     for secret in SECRETS:
         assert secret not in held
@@ -73,18 +73,18 @@ def canary(**changes: Any) -> dict[str, Any]:
     return person(1, **CANARY | changes)
 
 
-def whole(door: Door, **settings: Any) -> dict[str, Any]:
-    return {"field_map": FIELDS[door.api], "ledger_path": "kept/ledger.db", "max_retry_seconds": 3, **settings}
+def whole(harness: TargetHarness, **settings: Any) -> dict[str, Any]:
+    return {"field_map": FIELDS[harness.api], "ledger_path": "kept/ledger.db", "max_retry_seconds": 3, **settings}
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
-def test_a_run_of_all_kinds_of_records(door: Door, level: str) -> None:
+def test_a_run_of_all_kinds_of_records(harness: TargetHarness, level: str) -> None:
     """Good, rejected by the map, by the schema, by the API, and in each response that goes wrong."""
-    door.fault(
-        "fail_row", match={"field": door.field("last_name"), "value": "Rejected"}, message=f"Invalid data {NAME}"
+    harness.fault(
+        "fail_row", match={"field": harness.field("last_name"), "value": "Rejected"}, message=f"Invalid data {NAME}"
     )
-    door.fault("sink_call", match={"field": door.field("last_name"), "value": "Sunk"}, message=f"Invalid {PHONE}")
-    door.fault("html_502", times=1, after_calls=1)
+    harness.fault("sink_call", match={"field": harness.field("last_name"), "value": "Sunk"}, message=f"Invalid {PHONE}")
+    harness.fault("html_502", times=1, after_calls=1)
     properties: dict[str, Any] = {name: {} for name in person(1, **CANARY)} | {"last_name": {"type": "string"}}
     rows = [
         canary(),
@@ -97,11 +97,11 @@ def test_a_run_of_all_kinds_of_records(door: Door, level: str) -> None:
         canary(id="8", dob=f"born {BIRTHDAY}", dnc=f"perhaps {NAME}", email=f"8{EMAIL}", phone="+1 415 555 3008"),
     ]
     env = {"LOGLEVEL": level, "SINGER_SDK_LOG_LEVEL": level}
-    done = door.run(singer(rows, properties=properties, state_every=1), env=env, **whole(door, batch_size_rows=2))
+    done = harness.run(singer(rows, properties=properties, state_every=1), env=env, **whole(harness, batch_size_rows=2))
     assert done.code == 0, done.err
-    assert any(NAME in json.dumps(entry["payload"]) for entry in door.writes())
-    assert door.report()["streams"]["people"]["rejected"]
-    check(door, done, rejected=True)
+    assert any(NAME in json.dumps(entry["payload"]) for entry in harness.writes())
+    assert harness.report()["streams"]["people"]["rejected"]
+    check(harness, done, rejected=True)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_run_of_all_kinds_of_records(door: Door, level: str) -> None:
         "\\ud800" + NAME,
     ],
 )
-def test_lines_that_cannot_be_read(leads: Door, line: str) -> None:
+def test_lines_that_cannot_be_read(leads: TargetHarness, line: str) -> None:
     done = leads.run(singer([person(0)], state_every=1) + line + "\n")
     assert done.code in {0, 1}
     assert "Traceback" not in done.err
@@ -125,16 +125,16 @@ def test_lines_that_cannot_be_read(leads: Door, line: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["html_200", "unauthorized_401", "truncated", "mx_500", "status_400"])
-def test_calls_that_end_badly(door: Door, kind: str) -> None:
-    if door.is_carecycle:
+def test_calls_that_end_badly(harness: TargetHarness, kind: str) -> None:
+    if harness.is_carecycle:
         kind = {"truncated": "status_404", "mx_500": "status_403"}.get(kind, kind)
-    door.fault(kind, message=f"{NAME} {PHONE}")
-    done = door.run(singer([canary(), canary(id="2", email=f"2{EMAIL}", phone="+14155553000")]), **whole(door))
-    assert door.report()["streams"]["people"]["read"] == 2
-    check(door, done, rejected=bool(door.reject_files()))
+    harness.fault(kind, message=f"{NAME} {PHONE}")
+    done = harness.run(singer([canary(), canary(id="2", email=f"2{EMAIL}", phone="+14155553000")]), **whole(harness))
+    assert harness.report()["streams"]["people"]["read"] == 2
+    check(harness, done, rejected=bool(harness.reject_files()))
 
 
-def test_the_keys_in_the_query_are_in_no_log(leads: Door) -> None:
+def test_the_keys_in_the_query_are_in_no_log(leads: TargetHarness) -> None:
     """`auth_in: query`, where a URL in any message would tell them."""
     leads.fault("reset", times=1)
     done = leads.run(singer([canary()]), env={"LOGLEVEL": "DEBUG"}, **whole(leads, auth_in="query"))
@@ -148,41 +148,41 @@ def test_the_keys_in_the_query_are_in_no_log(leads: Door) -> None:
 
 
 @pytest.mark.parametrize("value", [f"\n{NAME}", 15550417823651, {"key": NAME}, "", [NAME]])
-def test_a_wrong_secret_is_not_shown(door: Door, value: Any) -> None:
-    name = "api_key" if door.api == CARECYCLE else "secret_key"
-    settings = door.settings(**{name: value}, report_path=None)
-    done = run_forked(door.command, settings, stdin=singer([canary()]), cwd=door.folder)
+def test_a_wrong_secret_is_not_shown(harness: TargetHarness, value: Any) -> None:
+    name = "api_key" if harness.api == CARECYCLE else "secret_key"
+    settings = harness.settings(**{name: value}, report_path=None)
+    done = run_forked(harness.command, settings, stdin=singer([canary()]), cwd=harness.folder)
     assert done.code == 2
     last = done.err.splitlines()[-1]
     assert name in last or "api_url or a key" in last
     assert "15550417823651" not in done.err
-    check(door, done)
+    check(harness, done)
 
 
-def test_an_unexpected_error_shows_its_place_alone(door: Door) -> None:
+def test_an_unexpected_error_shows_its_place_alone(harness: TargetHarness) -> None:
     """A fault in the code itself, set up by a module that breaks the mapping with a value in its message."""
-    (door.folder / "sitecustomize.py").write_text(
+    (harness.folder / "sitecustomize.py").write_text(
         "import lead_connectors.field_map.config as broken\n"
         "def fail(self, record): raise RuntimeError(str(record))\n"
         "import lead_connectors.field_map.field_map as mapping\n"
         "mapping.FieldMap.apply = fail\n"
     )
-    path = [str(door.folder), *_python_path()]
-    done = door.run(singer([canary()], state_every=1), env={"PYTHONPATH": ":".join(path), "LOGLEVEL": "DEBUG"})
-    (door.folder / "sitecustomize.py").unlink()
+    path = [str(harness.folder), *_python_path()]
+    done = harness.run(singer([canary()], state_every=1), env={"PYTHONPATH": ":".join(path), "LOGLEVEL": "DEBUG"})
+    (harness.folder / "sitecustomize.py").unlink()
     assert done.code == 1
     assert done.states() == []
     assert "unexpected RuntimeError in" in done.err.splitlines()[-1]
-    assert door.report()["streams"]["people"]["unsent"] == 1
-    check(door, done)
+    assert harness.report()["streams"]["people"]["unsent"] == 1
+    check(harness, done)
 
 
 def _python_path() -> list[str]:
     return [part for part in os.environ.get("PYTHONPATH", "").split(":") if part]
 
 
-def test_about_shows_no_secret(door: Door, tmp_path: Path) -> None:
-    process = start(door.command, door.settings(), "--about", cwd=tmp_path)
+def test_about_shows_no_secret(harness: TargetHarness, tmp_path: Path) -> None:
+    process = start(harness.command, harness.settings(), "--about", cwd=tmp_path)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     search(out.decode() + err.decode(), "--about")

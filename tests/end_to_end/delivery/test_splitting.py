@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import DELIVERED, Door, people
+from tests.end_to_end.delivery.harness import DELIVERED, TargetHarness, people
 from tests.processes import singer
 
 ALL: dict[str, Any] = {"max_reject_percent": 100}
@@ -22,28 +22,28 @@ def emails(places: list[int]) -> list[str]:
     return [f"p{n}@example.com" for n in places]
 
 
-def check(door: Door, bad: list[int], most_calls: int) -> None:
-    account = door.report()["streams"]["people"]
+def check(harness: TargetHarness, bad: list[int], most_calls: int) -> None:
+    account = harness.report()["streams"]["people"]
     good = {f"p{n}" for n in range(25)} - {f"p{n}" for n in bad}
-    assert set(door.rejects()) == {f"p{n}" for n in bad}
+    assert set(harness.rejects()) == {f"p{n}" for n in bad}
     assert sum(account[column] for column in DELIVERED) == len(good)
-    assert door.arrived() == dict.fromkeys(good, 1), "each good neighbour arrives, once"
-    assert door.write_calls() <= most_calls
+    assert harness.arrived() == dict.fromkeys(good, 1), "each good neighbour arrives, once"
+    assert harness.write_calls() <= most_calls
 
 
 @pytest.mark.parametrize("count", BAD)
-def test_bad_leads_that_sink_their_call(door: Door, count: int) -> None:
+def test_bad_leads_that_sink_their_call(harness: TargetHarness, count: int) -> None:
     """Nothing in the response says which they are."""
-    door.fault("sink_call", match={"field": door.field("email"), "values": emails(BAD[count])})
-    done = door.run(singer(people(25), state_every=25), **ALL)
+    harness.fault("sink_call", match={"field": harness.field("email"), "values": emails(BAD[count])})
+    done = harness.run(singer(people(25), state_every=25), **ALL)
     assert done.code == 0
-    check(door, BAD[count], MOST_CALLS[count])
+    check(harness, BAD[count], MOST_CALLS[count])
     assert done.states()[-1]["bookmarks"]["people"]["n"] == 25
 
 
 @pytest.mark.parametrize("named_by", ["index", "path"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_culprits_that_the_response_names(uploads: Door, named_by: str, count: int) -> None:
+def test_culprits_that_the_response_names(uploads: TargetHarness, named_by: str, count: int) -> None:
     """`failedRecords[].index` in the newer API, `errors[].path` in the older."""
     uploads.sandbox.post("quirks", {"failed_records": named_by == "index"})
     rows = people(25, cost=1)
@@ -53,14 +53,14 @@ def test_culprits_that_the_response_names(uploads: Door, named_by: str, count: i
     check(uploads, BAD[count], 2 + count)
 
 
-def test_a_wrong_accusation_rejects_nobody(uploads: Door) -> None:
+def test_a_wrong_accusation_rejects_nobody(uploads: TargetHarness) -> None:
     """The lead that is named stands alone once before it counts as the culprit."""
     uploads.fault("sink_call", named=True, times=1, match={"field": "email", "values": emails([3, 9])})
     account = uploads.deliver(people(25))
     assert account["accepted"] == 25
 
 
-def test_an_attribute_that_the_account_does_not_have_sinks_the_call(leads: Door) -> None:
+def test_an_attribute_that_the_account_does_not_have_sinks_the_call(leads: TargetHarness) -> None:
     """With `preflight: off` nobody noticed before: only the leads that carry it are rejected."""
     leads.sandbox.post("quirks", {"unknown_attribute": "call"})
     rows = people(25, nope=None)
@@ -71,7 +71,7 @@ def test_an_attribute_that_the_account_does_not_have_sinks_the_call(leads: Door)
     assert set(leads.rejects().values()) == {"unknown_field"}
 
 
-def test_a_body_that_is_too_big_is_halved(uploads: Door) -> None:
+def test_a_body_that_is_too_big_is_halved(uploads: TargetHarness) -> None:
     uploads.sandbox.post("quirks", {"body_limit": 2000})
     account = uploads.deliver(people(25))
     assert account["accepted"] == 25
@@ -79,7 +79,7 @@ def test_a_body_that_is_too_big_is_halved(uploads: Door) -> None:
     assert uploads.write_calls() <= 2 * 25
 
 
-def test_one_lead_that_is_too_big_alone(uploads: Door) -> None:
+def test_one_lead_that_is_too_big_alone(uploads: TargetHarness) -> None:
     uploads.sandbox.post("quirks", {"body_limit": 2000})
     fields = {"people": {"customFields": {"fields": {"utm_campaign": "note"}}}}
     rows = people(3, note="x")
@@ -89,10 +89,10 @@ def test_one_lead_that_is_too_big_alone(uploads: Door) -> None:
     assert set(uploads.rejects()) == {"p1"}
 
 
-def test_the_same_bad_record_cannot_stop_every_run(door: Door) -> None:
+def test_the_same_bad_record_cannot_stop_every_run(harness: TargetHarness) -> None:
     """Twenty good ones and one bad: exit 0, STATE to the end, and the next run goes on."""
-    door.fault("sink_call", match={"field": door.field("email"), "value": "p5@example.com"})
+    harness.fault("sink_call", match={"field": harness.field("email"), "value": "p5@example.com"})
     for _ in range(2):
-        done = door.run(singer(people(21), state_every=7))
+        done = harness.run(singer(people(21), state_every=7))
         assert done.code == 0
         assert done.states()[-1]["bookmarks"]["people"]["n"] == 21

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.delivery.door import CARECYCLE, DELIVERED, LEADSQUARED, Door, people, until
+from tests.end_to_end.delivery.harness import CARECYCLE, DELIVERED, LEADSQUARED, TargetHarness, people, until
 from tests.forked import run_forked
 from tests.processes import singer
 from tests.sandbox_client import CARECYCLE_KEY, SECRET_KEY, Sandbox
@@ -29,16 +29,16 @@ def more_than_a_pipe_holds() -> str:
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_finishes_what_is_in_flight(door: Door, signum: signal.Signals, code: int) -> None:
-    door.fault("slow", after_calls=2, seconds=1.0, when="after")
+def test_a_signal_finishes_what_is_in_flight(harness: TargetHarness, signum: signal.Signals, code: int) -> None:
+    harness.fault("slow", after_calls=2, seconds=1.0, when="after")
     # The tap has not ended: nobody closes stdin.
-    live = door.live(singer(ROWS, state_every=5), open_end=True, batch_size_rows=5, max_in_flight=2, installed=True)
-    until(lambda: door.all_stats()["faults_fired"].get("slow"), "a call is under way")
+    live = harness.live(singer(ROWS, state_every=5), open_end=True, batch_size_rows=5, max_in_flight=2, installed=True)
+    until(lambda: harness.all_stats()["faults_fired"].get("slow"), "a call is under way")
     live.signal(signum)
     assert live.end(close=False) == code
-    account = door.report()["streams"]["people"]
+    account = harness.report()["streams"]["people"]
     delivered = sum(account[column] for column in DELIVERED)
-    assert delivered == len(door.arrived()), "what was in flight is finished and counted"
+    assert delivered == len(harness.arrived()), "what was in flight is finished and counted"
     assert 10 < delivered < 60
     assert account["unsent"] == account["read"] - delivered
     assert live.covered == delivered, "the last STATE covers just what is accounted for"
@@ -46,10 +46,10 @@ def test_a_signal_finishes_what_is_in_flight(door: Door, signum: signal.Signals,
     assert "Traceback" not in live.err
 
 
-def test_a_signal_while_nothing_happens(door: Door) -> None:
+def test_a_signal_while_nothing_happens(harness: TargetHarness) -> None:
     """The tap is silent: the STATE that waits leaves all the same, and so does the process."""
-    live = door.live(singer(ROWS[:3], state_every=1), open_end=True, batch_size_rows=3)
-    until(lambda: len(door.writes()) == 3, "the batch is written")
+    live = harness.live(singer(ROWS[:3], state_every=1), open_end=True, batch_size_rows=3)
+    until(lambda: len(harness.writes()) == 3, "the batch is written")
     until(lambda: live.covered == 3, "the STATE leaves though the tap is silent")
     live.signal(signal.SIGTERM)
     assert live.end(close=False) == 143
@@ -71,14 +71,14 @@ FATAL: list[tuple[str, str, int]] = [
 def test_a_fatal_error_reads_on_and_says_its_sentence_last(
     sandbox: Sandbox, tmp_path: Path, api: str, kind: str, code: int
 ) -> None:
-    door = Door(api, sandbox, tmp_path)
+    harness = TargetHarness(api, sandbox, tmp_path)
     settings: dict[str, Any] = {"max_retry_seconds": 1} if code == 1 else {}
-    door.fault(kind, after_calls=2)
+    harness.fault(kind, after_calls=2)
     text = singer(ROWS, state_every=5) + more_than_a_pipe_holds()
-    live = door.live(text, batch_size_rows=5, max_in_flight=1, installed=kind == "sink_call", **settings)
+    live = harness.live(text, batch_size_rows=5, max_in_flight=1, installed=kind == "sink_call", **settings)
     assert live.end() == code
     assert live.feed_error is None, "the tap got a broken pipe"
-    account = door.report()["streams"]["people"]
+    account = harness.report()["streams"]["people"]
     assert live.covered == 10 + 5 * (sum(account["rejected"].values()) // 5)
     assert account["unsent"] > 0
     assert account["read"] < 3000, "what is drained is not counted"
@@ -97,7 +97,7 @@ def test_a_fatal_error_reads_on_and_says_its_sentence_last(
         ('{"type": "STATE"}', "Line 4 "),
     ],
 )
-def test_input_that_is_no_singer(leads: Door, line: str, what: str) -> None:
+def test_input_that_is_no_singer(leads: TargetHarness, line: str, what: str) -> None:
     text = singer(ROWS[:1], state_every=1) + line + "\n" + more_than_a_pipe_holds()
     live = leads.live(text)
     assert live.end() == 1
@@ -119,15 +119,15 @@ def test_input_that_is_no_singer(leads: Door, line: str, what: str) -> None:
         ("field_map", '{"people": {"NoSuchField": {"convert": "magic"}}}', "field_map"),
     ],
 )
-def test_a_wrong_setting_from_the_environment(door: Door, setting: str, value: str, names: str) -> None:
-    prefix = f"TARGET_{door.api.upper()}_"
-    settings = door.settings(report_path=None, rate_limit=None, streams=None)
+def test_a_wrong_setting_from_the_environment(harness: TargetHarness, setting: str, value: str, names: str) -> None:
+    prefix = f"TARGET_{harness.api.upper()}_"
+    settings = harness.settings(report_path=None, rate_limit=None, streams=None)
     env = {prefix + name.upper(): str(text) for name, text in settings.items()} | {prefix + setting.upper(): value}
-    done = run_forked(door.command, {}, "--config=ENV", stdin=singer(ROWS[:1]), cwd=door.folder, env=env)
+    done = run_forked(harness.command, {}, "--config=ENV", stdin=singer(ROWS[:1]), cwd=harness.folder, env=env)
     assert done.code == 2
     last = done.err.splitlines()[-1]
     assert names in last
     assert done.out == ""
     for secret in (CARECYCLE_KEY, SECRET_KEY):
         assert secret not in done.err
-    assert door.writes() == []
+    assert harness.writes() == []

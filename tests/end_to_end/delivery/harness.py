@@ -1,4 +1,4 @@
-"""Both targets behind one door: what a test of one invariant needs of either."""
+"""A harness for both targets: what a test needs to run either one and to see what it did."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) ->
 
 
 @dataclasses.dataclass
-class Door:
+class TargetHarness:
     """One target, a sandbox, and a folder to run in."""
 
     api: str
@@ -191,9 +191,9 @@ class Live:
     """
 
     def __init__(
-        self, door: Door, process: subprocess.Popen[bytes] | ForkedProcess, text: bytes, *, open_end: bool
+        self, harness: TargetHarness, process: subprocess.Popen[bytes] | ForkedProcess, text: bytes, *, open_end: bool
     ) -> None:
-        self.door = door
+        self.harness = harness
         self.process = process
         self.states: list[dict[str, Any]] = []
         self.on_state: Callable[[dict[str, Any]], None] = lambda _: None
@@ -261,8 +261,8 @@ class Live:
                 self.process.stdin.close()
         code = self.process.wait(timeout=DEADLINE * 2)
         self._join()
-        assert (self.door.folder / "report.json").exists(), self.err
-        self.door.check_account(code)
+        assert (self.harness.folder / "report.json").exists(), self.err
+        self.harness.check_account(code)
         return code
 
     def _join(self) -> None:
