@@ -1,4 +1,4 @@
-"""The reject codes: why a record is not sent, or was not taken by the API. `docs/what-happens-when.md` lists them."""
+"""The reject codes: why a record is not sent, or was not taken by the API. `docs/promises.md` lists them."""
 
 from __future__ import annotations
 
