@@ -48,7 +48,7 @@ MAX_RETRIES = 3
 """An upload may start outreach and cost `leadCost`: after ambiguous responses it is sent again so often and no more."""
 SECONDS_BETWEEN = 2.0
 POLICIES = "policies"
-TELLING = (PHONE, "email", "firstName", "lastName", "dateOfBirth")
+DISTINGUISHING_FIELDS = (PHONE, "email", "firstName", "lastName", "dateOfBirth")
 """What tells people apart where a record has no key."""
 
 
@@ -104,7 +104,7 @@ class CareCycleDestination(Destination):
 
     @override
     def prepare(self, mapped: Mapped, record: Mapping[str, Any], key: Sequence[Any]) -> Prepared:
-        """Add the external id, and hold the fields against the call's contract."""
+        """Add the external id, and check the fields against the call's schema."""
         fields = dict(mapped.fields)
         if EXTERNAL_ID not in fields:
             # Errors in the response name nothing but the external id, so each record has one, the same in every run.
@@ -199,4 +199,4 @@ def _identities(fields: Mapping[str, Any]) -> dict[str, str]:
 
 def _id_from(fields: Mapping[str, Any]) -> str:
     """An id for a record without a key, from what tells people apart."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, repr([fields.get(name) for name in TELLING])))
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, repr([fields.get(name) for name in DISTINGUISHING_FIELDS])))

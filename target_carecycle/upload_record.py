@@ -63,7 +63,7 @@ def build_record(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_fields(fields: Mapping[str, Any]) -> list[Problem]:
-    """Hold fields against the call's contract.
+    """Check fields against the call's schema.
 
     Args:
         fields: API field to value.

@@ -18,7 +18,7 @@ from target_leadsquared.response import NO_ROW
 
 logger = logging.getLogger("target-leadsquared")
 
-TELLING = ("EmailAddress", "FirstName", "LastName")
+DISTINGUISHING_FIELDS = ("EmailAddress", "FirstName", "LastName")
 """These tell a lead from another one that has the same phone, such as a spouse's."""
 CREATED_BEFORE = dt.timedelta(minutes=10)
 """A lead that is older than this when it is found after an ambiguous create was there before; clocks may differ."""
@@ -76,7 +76,7 @@ def _created(client: LeadSquaredClient, lead: Sequence[Attribute], sent_at: dt.d
 
 def _compared(found: dict[str, Any], values: dict[str, Any], sent_at: dt.datetime) -> Outcome:
     """Whether a lead that was found by an e-mail or phone is the one that was sent, or another person's."""
-    for name in TELLING:
+    for name in DISTINGUISHING_FIELDS:
         if values.get(name) and str(values[name]).casefold() != str(found.get(name) or "").casefold():
             return rejected(RejectCode.CONFLICT, "another lead has this e-mail or phone")
     try:

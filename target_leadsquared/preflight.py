@@ -57,7 +57,7 @@ class Findings:
         errors: They stop the run in every mode.
         problems: They stop a run in `strict`, and are warnings in `warn`.
         warnings: No reason to stop.
-        notes: Nobody has to do anything.
+        notes: No action is needed.
         left_out: Fields that are not sent; those inside a custom field set with a dot.
     """
 

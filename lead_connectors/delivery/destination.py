@@ -43,7 +43,7 @@ class FittedMap:
     Attributes:
         field_map: The map less what the account lacks.
         warnings: Sentences for the log, without values.
-        notes: The same, where nobody has to do anything.
+        notes: The same for what needs no action.
     """
 
     field_map: FieldMap

@@ -1,7 +1,7 @@
 """What is to be done with one lead: send it, send its opt-outs only, or finish it with an outcome (pure).
 
 A plan is made in the thread that keeps the books, from what the ledger knows, when nothing of the same lead is under
-way. Nobody changes a plan; where the API's response asks for another way, a new plan takes its place.
+way. A plan never changes. Where the API's response asks for another way, a new plan takes its place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Holds a record against its stream's SCHEMA without showing its values."""
+"""Checks a record against its stream's SCHEMA without showing its values."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ MAX_REJECTS_ALWAYS_ALLOWED = 10
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The settings that a run goes by.
+    """The settings of a run.
 
     Attributes:
         on_conflict: The setting; `reject` for a target that does not have it.

@@ -158,7 +158,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         return fitted.field_map
 
     def _is_wanted(self, stream: str, schema: dict[str, Any]) -> bool:
-        """Whether a stream's records become leads; says once how to deliver one that nobody asked for."""
+        """Whether a stream's records become leads; says once how to deliver one that is not asked for."""
         if stream == TEST_STREAM:
             self.destination.check_credentials()
             self.logger.info("The API takes the credentials. The test record is not written.")
@@ -294,7 +294,9 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             ConnectorError: With the exit code of docs/promises.md.
         """
         if replay is not None and not self.config.get("ledger_path"):
-            self.logger.warning("Without ledger_path nobody knows whether a newer version was accepted meanwhile.")
+            self.logger.warning(
+                "Without ledger_path, the replay cannot tell whether a newer version of a record was accepted meanwhile."
+            )
         problem: Exception | None = None
         try:
             self._check_settings()
