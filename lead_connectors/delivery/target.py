@@ -295,7 +295,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         """
         if replay is not None and not self.config.get("ledger_path"):
             self.logger.warning(
-                "Without ledger_path, the replay cannot tell whether a newer version of a record was accepted meanwhile."
+                "Without ledger_path, a replay cannot tell whether a newer version was accepted meanwhile."
             )
         problem: Exception | None = None
         try:
