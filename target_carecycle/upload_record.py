@@ -59,7 +59,7 @@ def build_record(fields: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         The record, its fields in the order of ``schemas/lead.json``; None stands for null, which empties a field.
     """
-    return {name: _written(name, fields[name]) for name in upload_schema()["properties"] if name in fields}
+    return {name: _as_json(name, fields[name]) for name in upload_schema()["properties"] if name in fields}
 
 
 def check_fields(fields: Mapping[str, Any]) -> list[Problem]:
@@ -82,7 +82,7 @@ def check_fields(fields: Mapping[str, Any]) -> list[Problem]:
     if not any(isinstance(fields.get(name), str) for name in PLACES):
         problems[PLACES[0]] = Problem(PLACES[0], RejectCode.REQUIRED_MISSING, f"or {PLACES[1]} is required")
     for name in sorted(fields.keys() - problems.keys()):
-        errors = validators[name].iter_errors(_written(name, fields[name]))
+        errors = validators[name].iter_errors(_as_json(name, fields[name]))
         error = min(errors, key=lambda error: [str(part) for part in error.absolute_path], default=None)
         if error is not None:
             problems[name] = _problem(name, error)
@@ -106,7 +106,7 @@ def opt_out_fields(fields: Mapping[str, Any], opt_outs: Iterable[str]) -> dict[s
     return None if not flags or check_fields(fewest) else fewest
 
 
-def _written(name: str, value: Any) -> Any:
+def _as_json(name: str, value: Any) -> Any:
     if name != CUSTOM_FIELDS or not isinstance(value, Mapping):
         return value
     return [{"fieldKey": key, "value": _custom_text(part)} for key, part in value.items()]

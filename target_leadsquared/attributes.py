@@ -118,7 +118,7 @@ def opt_out_attributes(
     known: Collection[str] = (),
     boolean_values: Sequence[str] = ("true", "false"),
 ) -> list[Attribute] | None:
-    """Build the fewest attributes that raises opt-outs, for a lead that is rejected otherwise.
+    """Build the smallest lead that raises opt-outs, for a lead that is rejected otherwise.
 
     Args:
         fields: `Mapped.fields`, less what belongs to another lead.
@@ -133,5 +133,5 @@ def opt_out_attributes(
     key = search_by or choose_search_by(fields, AUTO, known)
     if not flags or key is None or not _has(fields, key):
         return None
-    fewest = {key: fields[key], **dict.fromkeys(sorted(flags), True)}
-    return build_attributes(fewest, search_by=search_by, boolean_values=boolean_values)
+    smallest = {key: fields[key], **dict.fromkeys(sorted(flags), True)}
+    return build_attributes(smallest, search_by=search_by, boolean_values=boolean_values)

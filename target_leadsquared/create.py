@@ -1,4 +1,4 @@
-"""Creates leads without giving any of them a twin: after an ambiguous response it looks before it sends again."""
+"""Creates leads without duplicates: after an ambiguous response it looks before it sends again."""
 
 from __future__ import annotations
 

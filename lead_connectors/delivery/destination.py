@@ -54,8 +54,9 @@ class FittedMap:
 class Destination(abc.ABC):
     """One account of one API, as delivery needs it.
 
-    The calls (`send`, `send_opt_outs`) are made in worker threads, several at once; all else in the thread that keeps
-    the books. Bodies are whatever the API's call takes for one lead; they are built once for each call.
+    `body`, `opt_out_body`, `can_send`, `send`, `send_opt_outs`, `culprits` and `rejection` are called in worker
+    threads, several at once: they change no attribute. All else is called in the main thread. A body is whatever the
+    API's call takes for one lead; it is built once for each call.
 
     Attributes:
         session: The account's session.
@@ -84,7 +85,7 @@ class Destination(abc.ABC):
 
     @property
     def builtin_maps(self) -> BuiltinMaps:
-        """The maps that are shipped as data; none is the usual case of a new target."""
+        """The maps that are shipped as data. A new target usually has none."""
         return BuiltinMaps()
 
     def check_settings(self) -> None:  # noqa: B027  # nothing to check is the usual case
@@ -103,7 +104,7 @@ class Destination(abc.ABC):
         return FittedMap(field_map)
 
     def map_version(self, field_map: FieldMap) -> str:
-        """Tells a stream's map from others: all leads are sent again where it changes."""
+        """The version of a stream's map. When it changes, all leads are sent again."""
         return field_map.version
 
     # One record

@@ -38,7 +38,7 @@ class Batch:
 
 
 class Dispatcher:
-    """Puts leads into batches and keeps up to `max_in_flight` of them under way.
+    """Puts leads into batches and keeps up to `max_in_flight` of them in flight.
 
     Two leads that share an identity are never in one batch, and the later one starts only when the earlier one has its
     outcome. Versions of one record that wait together collapse into the last one, unless another lead that shares an
@@ -51,7 +51,7 @@ class Dispatcher:
         batch_size: Leads a batch, at most.
         max_in_flight: At most so many calls at once, and no batch starts further than so many batches past the oldest
             unfinished lead.
-        useful_in_flight: How many calls are worth having under way now, given the maximum.
+        useful_in_flight: How many calls are worth having in flight now, given the maximum.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class Dispatcher:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a call is under way."""
+        """Whether a call is in flight."""
         return bool(self._in_flight)
 
     @property
     def waiting(self) -> int:
-        """Number of leads that are not under way yet."""
+        """Number of leads that are not in flight yet."""
         return len(self._waiting)
 
     @property
@@ -98,7 +98,7 @@ class Dispatcher:
         """Take a lead; a waiting older version of the same record collapses into it."""
         collapses = lead.key is not None and lead.rejected is None
         older = self._waiting_by_key.get(lead.key) if collapses else None
-        if older is not None and self._is_nobody_between(older, lead):
+        if older is not None and self._can_collapse(older, lead):
             self._waiting[older] = self._waiting[older].replaced_by(lead)
             return
         place = lead.number
@@ -140,7 +140,7 @@ class Dispatcher:
         for _ in self._workers:
             self._jobs.put(None)
 
-    def _is_nobody_between(self, older: int, newer: Lead) -> bool:
+    def _can_collapse(self, older: int, newer: Lead) -> bool:
         """Whether no other lead that shares an identity with the newer version waits behind the older one."""
         behind = (lead for place, lead in self._waiting.items() if place > older)
         return all(newer.identities.isdisjoint(lead.identities) for lead in behind)

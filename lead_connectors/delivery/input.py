@@ -1,7 +1,7 @@
 """Reads Singer messages, and attends to finished calls while the tap is silent.
 
 The SDK's reader blocks in `readline`: a call that ends meanwhile could not be accounted for. Here a thread reads, and
-one queue brings lines, finished batches and signals to the thread that keeps the books.
+one queue brings lines, finished batches and signals to the main thread.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SingerInput(GenericSingerReader[bytes]):
     """A Singer reader around one queue of events.
 
     Args:
-        events: Brings lines, finished batches and signals to the thread that keeps the books.
+        events: Brings lines, finished batches and signals to the main thread.
         attendant: Gives what attends to the events, when the first message is about to be read.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A record on its way: the messages that it came in, what the API is to get, and whom it means."""
+"""A record on its way: the messages that it came in, what the API is to get, and which person it is."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Ledger:
                 return
             if path:
                 self._db.execute("PRAGMA journal_mode = WAL")
-                # A killed process loses nothing so; a power cut may lose the newest rows, which are then sent again.
+                # A killed process loses nothing. A power cut may lose the newest rows, which are then sent again.
                 self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(
                 """

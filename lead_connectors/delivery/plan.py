@@ -1,6 +1,6 @@
 """What is to be done with one lead: send it, send its opt-outs only, or finish it with an outcome (pure).
 
-A plan is made in the thread that keeps the books, from what the ledger knows, when nothing of the same lead is under
+A plan is made in the main thread, from what the ledger knows, when nothing of the same lead is under
 way. A plan never changes. Where the API's response asks for another way, a new plan takes its place.
 """
 

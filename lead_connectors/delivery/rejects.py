@@ -29,7 +29,7 @@ class RejectStore(Protocol):
         """Keep one."""
 
     def forget(self, lead: Lead) -> None:
-        """Let go of one that needs no further sending."""
+        """Remove one that needs no further sending."""
 
     def sync(self) -> None:
         """Make all that was kept durable."""

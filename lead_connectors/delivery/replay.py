@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -94,7 +95,7 @@ class ReplayFiles(RejectStore):
             return None
         outcome = self._rejected_again.get(place)
         # The time of the first rejection stays: it tells how old this version of the record is.
-        return text if outcome is None else mark(text, outcome, at=rejected_at(text) or 0.0)
+        return text if outcome is None else mark(text, outcome, at=rejected_at(text) or time.time())
 
     def _forget(self, sources: Iterable[Source]) -> None:
         self._done.update(source.line.place for source in sources if isinstance(source.line, ReplayLine))

@@ -1,4 +1,4 @@
-"""One run's books: what was read, what is under way, what has its outcome, and which STATE may be written.
+"""One run's books: what was read, what is in flight, what has its outcome, and which STATE may be written.
 
 Everything here happens in one thread. After each batch the order is: outcomes, then rejects on disk, then the ledger,
 then STATE.
@@ -64,8 +64,8 @@ class DeliveryRun:
         report: The run's counts.
         write_state: Writes one STATE to stdout.
         settings: The settings.
-        useful_in_flight: How many calls are worth having under way now, given the maximum.
-        events: Brings finished batches and signals to the thread that keeps the books.
+        useful_in_flight: How many calls are worth having in flight now, given the maximum.
+        events: Brings finished batches and signals to the main thread.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class DeliveryRun:
             raise PersonNeededError(msg)
 
     def finish_in_flight(self, seconds: float) -> None:
-        """Wait for calls under way and start no other; then write the STATE that is safe."""
+        """Wait for calls in flight and start no other; then write the STATE that is safe."""
         end = time.monotonic() + seconds
         while self._dispatcher.is_busy and (left := end - time.monotonic()) > 0:
             try:
@@ -200,7 +200,7 @@ class DeliveryRun:
         self._sync_and_write_state(last=True)
 
     def close(self) -> None:
-        """Let go of threads and files."""
+        """End idle threads and close files."""
         self._dispatcher.close()
         self._rejects.close()
         self._ledger.close()
@@ -208,7 +208,7 @@ class DeliveryRun:
     # Plans and outcomes
 
     def _call_for(self, lead: Lead) -> Call | None:
-        """The call to make for a lead; None where its outcome needs none. Nothing of the same lead is under way."""
+        """The call to make for a lead; None where its outcome needs none. Nothing of the same lead is in flight."""
         plan = make_plan(
             lead,
             self._ledger.look_up(lead, compare=not self._settings.resend),

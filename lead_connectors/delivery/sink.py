@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from singer_sdk.sinks import Sink
@@ -17,6 +17,25 @@ from lead_connectors.delivery.rejects import rejected_at
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.mapped import Problem
 from lead_connectors.reject_codes import RejectCode
+
+SINGER_COLUMNS = frozenset(
+    {
+        "_sdc_extracted_at",
+        "_sdc_received_at",
+        "_sdc_batched_at",
+        "_sdc_deleted_at",
+        "_sdc_sequence",
+        "_sdc_table_version",
+        "_sdc_sync_started_at",
+    }
+)
+"""Singer's own columns, which the SDK takes out of each record before it is mapped."""
+
+
+def without_singer_columns(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A stream's schema as its records are mapped: without Singer's own columns."""
+    properties = {name: child for name, child in schema["properties"].items() if name not in SINGER_COLUMNS}
+    return {**schema, "properties": properties}
 
 
 class DeliverySink(Sink):

@@ -37,7 +37,7 @@ from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
 from lead_connectors.delivery.settings import TEST_STREAM
-from lead_connectors.delivery.sink import DeliverySink
+from lead_connectors.delivery.sink import DeliverySink, without_singer_columns
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.config import ANY_STREAM, MapSettings
 from lead_connectors.field_map.field_map import FieldMap
@@ -46,7 +46,7 @@ from lead_connectors.http.quota import DAY, Quota, Window
 from lead_connectors.plugin.errors import ConnectorError
 
 FINISH_SECONDS = 30.0
-"""A stopped run waits so long for calls that are under way."""
+"""A stopped run waits so long for calls that are in flight."""
 
 
 class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
@@ -210,8 +210,9 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     def _make_sink(self, stream: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> DeliverySink:
         field_map = None
-        if self._is_wanted(stream, schema):
-            built = self._maps.build(stream, schema)
+        mapped_schema = without_singer_columns(schema)
+        if self._is_wanted(stream, mapped_schema):
+            built = self._maps.build(stream, mapped_schema)
             if built.unmapped:
                 self._log_once(logging.INFO, f"Stream {stream}: not mapped and not sent: {', '.join(built.unmapped)}.")
             field_map = self._fit(built)
@@ -276,7 +277,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         msg = "BATCH messages are not supported: switch off batch_config in the tap, so that it sends RECORD messages."
         raise InputError(msg)
 
-    # The ways of a run
+    # Runs
 
     @override
     def check(self) -> None:
@@ -303,14 +304,14 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             self._run = self._make_run(replay)
             source: Any = replay or file_input
             self.listen(source)
-        except Exception as error:  # noqa: BLE001  # whatever it is, what is under way is finished and accounted for
+        except Exception as error:  # noqa: BLE001  # whatever it is, what is in flight is finished and accounted for
             was_signalled = self._signal is not None and isinstance(error, (StoppedError, SignalledError))
             problem = SignalledError(self._signal or signal.SIGTERM) if was_signalled else error
             self.stopping.set()
             self._finish_in_flight(problem)
         self._close(getattr(problem, "exit_code", 1) if problem else 0)
         if problem is not None:
-            if not isinstance(problem, SignalledError):
+            if replay is None and not isinstance(problem, SignalledError):
                 # A tap that still writes would break with a traceback of its own, and hide this run's sentence.
                 self._input.drain()
             raise problem
@@ -333,7 +334,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         except Exception as second:  # noqa: BLE001  # the first problem is the one to tell
             if type(second) is not type(problem):
                 what = str(second) if isinstance(second, ConnectorError) else type(second).__name__
-                self.logger.error("And then: %s.", what)  # noqa: TRY400
+                self.logger.error("A second error while stopping: %s.", what)  # noqa: TRY400
 
     def _close(self, exit_code: int) -> None:
         """Close the books, and say what became of every record."""
@@ -351,7 +352,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Let the thread that keeps the books end the run: the SDK would drain in the handler and exit with 0."""
+        """Let the main thread end the run: the SDK would drain in the handler and exit with 0."""
         if self.stopping.is_set():
             raise SystemExit(128 + signum)
         self._signal = signum

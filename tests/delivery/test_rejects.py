@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from lead_connectors.delivery.outcome import rejected
 from lead_connectors.delivery.rejects import RejectFiles, file_name, mark, reject_code, rejected_at, unmark
 from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.reject_codes import RejectCode
-from tests.delivery.leads import a_lead
+from tests.delivery.leads import SCHEMA_LINE, a_lead
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -110,3 +111,14 @@ def test_an_empty_file_goes_and_an_untouched_one_stays_as_it_is(tmp_path: Path) 
             replay.forget(a_lead(0, 0, line=line))
     replay.close()
     assert not path.exists()
+
+
+def test_a_line_without_marks_is_as_old_as_its_first_rejection(tmp_path: Path) -> None:
+    path = tmp_path / "people.singer"
+    path.write_bytes(SCHEMA_LINE + b"\n" + message({"id": 1}) + b"\n")
+    before = time.time()
+    replay = ReplayFiles([path])
+    (line,) = [line for line in replay if b'"RECORD"' in line]
+    replay.add(a_lead(0, 0, line=line), rejected(RejectCode.CONFLICT))
+    replay.close()
+    assert (rejected_at(path.read_bytes().splitlines()[1]) or 0.0) >= before - 1

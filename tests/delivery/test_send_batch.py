@@ -68,8 +68,9 @@ def test_a_conflict_in_every_field_stays_a_conflict() -> None:
     assert len(destination.calls) == 1
 
 
-@pytest.mark.parametrize("destination", [FakeDestination(), CapableDestination()])
-def test_without_the_setting_or_the_ability_a_conflict_is_final(destination: FakeDestination) -> None:
+@pytest.mark.parametrize("kind", [FakeDestination, CapableDestination])
+def test_without_the_setting_or_the_ability_a_conflict_is_final(kind: type[FakeDestination]) -> None:
+    destination = kind()
     destination.outcome_of = lambda _: PHONE_TAKEN
     able = isinstance(destination, CapableDestination)
     (result,) = sent(destination, person("bob", Phone="1"), leave_out=not able)

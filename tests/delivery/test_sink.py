@@ -11,7 +11,7 @@ from typing_extensions import override
 from lead_connectors.delivery.destination import Prepared
 from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.outcome import Status
-from lead_connectors.delivery.sink import DeliverySink
+from lead_connectors.delivery.sink import SINGER_COLUMNS, DeliverySink, without_singer_columns
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.config import MapSettings
@@ -101,3 +101,11 @@ def test_a_stream_that_is_not_delivered_makes_no_lead() -> None:
     assert not sink(wanted=False).is_delivered
     with pytest.raises(ValueError, match="not delivered"):
         lead({"id": 5}, wanted=False)
+
+
+def test_singers_own_columns_are_those_that_the_sdk_takes_out() -> None:
+    record = dict.fromkeys([*SINGER_COLUMNS, "_sdc_other", "id"], 1)
+    sink()._remove_sdc_metadata_from_record(record)
+    assert set(record) == {"_sdc_other", "id"}
+    schema: dict[str, Any] = {"properties": {name: {} for name in [*SINGER_COLUMNS, "_sdc_other", "id"]}}
+    assert set(without_singer_columns(schema)["properties"]) == {"_sdc_other", "id"}

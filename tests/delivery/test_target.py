@@ -170,6 +170,12 @@ def test_a_wrong_map_is_found_before_the_first_record(fake: FakeDestination) -> 
     assert json.loads(Path("report.json").read_text())["exit_code"] == 2
 
 
+def test_singers_own_columns_cannot_be_mapped() -> None:
+    text = messages(person(1)).replace('"extra": {}', '"_sdc_extracted_at": {}')
+    with pytest.raises(SettingsError, match="_sdc_extracted_at"):
+        target(field_map={"people": {"Email": "_sdc_extracted_at"}}).deliver(io.StringIO(text))
+
+
 def test_a_dry_run_counts_each_field_and_sends_nothing(fake: FakeDestination, log: io.StringIO) -> None:
     target(dry_run=True).deliver(io.StringIO(messages(person(1), person(2, dnc=True))))
     assert counts() == {"read": 2, "unsent": 2}
@@ -210,9 +216,13 @@ def test_check_shows_the_address_before_it_asks_the_account(
     assert asked == [], "the credentials come first"
 
 
-def test_check_tells_all_that_is_wrong_with_exit_code_2() -> None:
-    done = command("--check", field_map={"people": {"Email": {"property": "a", "convert": "dat"}}})
+def test_check_tells_all_that_is_wrong_with_exit_code_2(caplog: pytest.LogCaptureFixture) -> None:
+    wrong = {"one": {"Email": {"property": "a", "convert": "dat"}}, "two": {"Email": None}}
+    done = command("--check", field_map=wrong)
     assert done.exit_code == 2
+    told = done.stderr + "".join(str(record.getMessage()) for record in caplog.records)
+    assert "there is no converter 'dat'" in told
+    assert "field_map.two.Email is null" in told
 
 
 @pytest.mark.parametrize("arguments", [["--check", "--replay", "config.json"], ["--replay"], ["config.json"]])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.forked import run_forked
-from tests.processes import assert_balanced, leadsquared, report, singer
+from tests.processes import assert_balanced, kill, leadsquared, report, singer, start
 from tests.sandbox_client import Sandbox
 
 TARGET = "target-leadsquared"
@@ -166,3 +166,13 @@ def test_a_fault_leaves_what_was_not_sent_in_the_file(sandbox: Sandbox, tmp_path
 def test_a_replay_needs_files_that_are_there(sandbox: Sandbox, tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "somefile.singer").write_text("")
     assert run_forked(TARGET, settings(sandbox), *arguments, cwd=tmp_path).code == 2
+
+
+def test_a_replay_that_cannot_start_does_not_wait_for_a_tap(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "x.singer").write_text(singer([person(1)]))
+    wrong = settings(sandbox, field_map={"people": {"EmailAddress": None}})
+    process = start(TARGET, wrong, "--replay", "x.singer", cwd=tmp_path)
+    try:
+        assert process.wait(timeout=30) == 2, "its stdin is open, and nothing comes"
+    finally:
+        kill(process)
