@@ -141,23 +141,24 @@ def test_no_record_is_handed_over_while_the_run_is_not_ready() -> None:
 
 def test_the_tap_is_read_only_so_far_ahead() -> None:
     reader = Reader()
-    reader.attendant.ready = False
+    reads = threading.Semaphore(0)
     read = 0
-    blocked = threading.Event()
 
     class Endless(io.RawIOBase):
         def read1(self, size: int) -> bytes:
             nonlocal read
             read += 1
-            if read > CHUNKS_AHEAD + 3:
-                blocked.set()
+            reads.release()
             return record("1") * (size // 30)
 
-    thread = threading.Thread(target=reader.input._read, args=(Endless(),), daemon=True)
-    thread.start()
-    assert not blocked.wait(0.5), "it reads on though nothing was taken"
-    assert read <= CHUNKS_AHEAD + 2
-    for _ in range(10):
+    def wait_for_reads(count: int) -> None:
+        for _ in range(count):
+            assert reads.acquire(timeout=SECONDS)
+
+    threading.Thread(target=reader.input._read, args=(Endless(),), daemon=True).start()
+    wait_for_reads(CHUNKS_AHEAD + 1)
+    for taken in range(1, 6):
+        assert read == CHUNKS_AHEAD + taken, "one more chunk is read only when one was taken"
         reader.events.get(timeout=SECONDS)
         reader.input._permits.release()
-    assert blocked.wait(SECONDS), "it reads on when something was taken"
+        wait_for_reads(1)
