@@ -85,5 +85,5 @@ class Reader(Protocol):
         ...
 
     def may_be_in_flight(self) -> int:
-        """How many calls may be under way at once now."""
+        """How many calls may be in flight at once now."""
         ...

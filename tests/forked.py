@@ -79,7 +79,7 @@ def call_forked(
 
 
 class ForkedProcess:
-    """Like `tests.processes.start`: pipes to a command under way, in a process group of its own."""
+    """Like `tests.processes.start`: pipes to a running command, in a process group of its own."""
 
     def __init__(self, command: str, config: Mapping[str, Any], *, cwd: Path) -> None:
         files = [cwd / f".{command}.pipe-{name}" for name in ("in", "out", "err")]

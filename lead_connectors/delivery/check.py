@@ -41,7 +41,7 @@ def check_account(
     a_day = f", {limit['calls_per_day']} a day" if limit.get("calls_per_day") else ""
     _show(
         f"Quota (rate_limit): {limit['calls']} calls in {limit['seconds']:g} s{a_day}; {destination.batch_size} "
-        f"leads a call, at most {config['max_in_flight']} calls under way"
+        f"leads a call, at most {config['max_in_flight']} calls in flight"
     )
     for line in destination.describe_account():
         _show(line)

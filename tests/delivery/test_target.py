@@ -193,7 +193,7 @@ def test_check_shows_the_map_and_sends_nothing(fake: FakeDestination) -> None:
     done = command("--check")
     assert done.exit_code == 0
     assert "mail" in done.stderr
-    assert "100 calls in 1 s; 10 leads a call, at most 2 calls under way" in done.stderr
+    assert "100 calls in 1 s; 10 leads a call, at most 2 calls in flight" in done.stderr
     assert done.stdout == ""
     assert fake.calls == []
 

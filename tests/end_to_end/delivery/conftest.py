@@ -39,4 +39,4 @@ def _check(harness: TargetHarness) -> None:
     """What holds in every test, whatever it is about."""
     counted = harness.all_stats()
     assert counted["opt_outs_lowered"] == [], "an opt-out was lowered"
-    assert counted["same_person_in_flight"] == [], "two calls under way held the same person"
+    assert counted["same_person_in_flight"] == [], "two calls in flight held the same person"

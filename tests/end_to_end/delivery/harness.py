@@ -183,7 +183,7 @@ class TargetHarness:
 
 
 class Live:
-    """A target under way.
+    """A running target.
 
     Attributes:
         states: What it has written to stdout so far.

@@ -27,7 +27,7 @@ def hold_from(harness: TargetHarness, calls: int, when: str) -> None:
 def until_full(harness: TargetHarness, live: Live, calls: int) -> None:
     """Wait until calls are held and everything before has been accounted for."""
     until(lambda: harness.all_stats()["faults_fired"].get("timeout"), "a call is held")
-    until(lambda: harness.write_calls() >= calls + 1, "calls are under way")
+    until(lambda: harness.write_calls() >= calls + 1, "calls are in flight")
     assert live.process.poll() is None
 
 
@@ -76,7 +76,7 @@ def test_with_a_ledger_only_what_was_in_flight_is_repeated(harness: TargetHarnes
     live = harness.live(singer(ROWS, state_every=STATE_EVERY), **settings)
     until_full(harness, live, 10)
     # The responses of the calls that were let through are in the ledger before anything else is started for long.
-    until(lambda: harness.stats()["in_flight"] >= 2, "all that may be under way is under way")
+    until(lambda: harness.stats()["in_flight"] >= 2, "all that may be in flight are in flight")
     live.kill()
     harness.clear_faults()
     account = harness.deliver(ROWS, **settings)

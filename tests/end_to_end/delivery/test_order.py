@@ -1,7 +1,7 @@
 """Order and identity: one person's versions arrive in order or as the last, two people are never made one.
 
 Mutants that this catches: the same lead twice in a call or in two calls at once, an older version that lands after a
-newer one, spouses merged into one lead, opt-outs of a collapsed version forgotten. That no two calls under way held the
+newer one, spouses merged into one lead, opt-outs of a collapsed version forgotten. That no two calls in flight held the
 same person is checked after every test (conftest.py).
 """
 

@@ -76,7 +76,7 @@ def test_a_lower_limit_is_obeyed_in_every_form(leads: TargetHarness, form: str) 
     account = leads.deliver(people(9), batch_size_rows=1, max_in_flight=4)
     assert account["created"] == 9
     rejections = leads.stats()["rate_limited_calls"]
-    assert 1 <= rejections <= 4, "only calls that were under way"
+    assert 1 <= rejections <= 4, "only calls that were in flight"
     assert leads.report()["api"]["http_429"] == rejections
     assert max(leads.arrived().values()) == 1
 

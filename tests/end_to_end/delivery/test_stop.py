@@ -33,7 +33,7 @@ def test_a_signal_finishes_what_is_in_flight(harness: TargetHarness, signum: sig
     harness.fault("slow", after_calls=2, seconds=1.0, when="after")
     # The tap has not ended: nobody closes stdin.
     live = harness.live(singer(ROWS, state_every=5), open_end=True, batch_size_rows=5, max_in_flight=2, installed=True)
-    until(lambda: harness.all_stats()["faults_fired"].get("slow"), "a call is under way")
+    until(lambda: harness.all_stats()["faults_fired"].get("slow"), "a call is in flight")
     live.signal(signum)
     assert live.end(close=False) == code
     account = harness.report()["streams"]["people"]
