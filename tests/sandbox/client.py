@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,13 @@ class SandboxClient(Sandbox):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.session = requests.Session()
+
+    def wait_for_call(self, api: str) -> None:
+        """Wait until a call of an API is in flight."""
+        end = time.monotonic() + 10.0
+        while not self.stats(api)["in_flight"]:
+            assert time.monotonic() < end, "no call came"
+            time.sleep(0.005)
 
     def page(self, **query: Any) -> requests.Response:
         return self.session.get(f"{self.url}/v2/customers", params=query, headers=KEY, timeout=10)

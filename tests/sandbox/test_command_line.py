@@ -12,7 +12,7 @@ import requests
 
 from sandbox.__main__ import main
 from sandbox.carecycle.seeded_customers import seeded_customers
-from tests.sandbox.client import LEADS, LSQ_KEYS, UPSERT, lead, started
+from tests.sandbox.client import LEADS, LSQ_KEYS, UPSERT, SandboxClient, lead, started
 
 COMMAND = [sys.executable, "-m", "sandbox"]
 
@@ -56,7 +56,7 @@ def test_it_goes_at_once_even_with_calls_open(how: signal.Signals) -> None:
         url = process.stdout.readline().split()[-1]
         held = threading.Thread(target=broken_call, args=(url,))
         held.start()
-        time.sleep(0.2)
+        SandboxClient(url).wait_for_call("carecycle")
         asked = time.monotonic()
         process.send_signal(how)
         out, err = process.communicate(timeout=5)
