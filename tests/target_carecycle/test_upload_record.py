@@ -260,10 +260,16 @@ def test_whatever_is_mapped_fits_the_contract_but_for_what_is_missing(
     assert smallest is None or check_fields(smallest) == []
 
 
+converted = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=300),
+    st.sampled_from(["+12127365000", "02134", "03-04-1950", "Female", "EST", ""]),
+)  # fmt: skip
+
+
 @given(
     fields=st.dictionaries(
         st.sampled_from([*upload_schema()["properties"], "status"]),
-        plain | st.dictionaries(st.text(max_size=3), plain, max_size=2),
+        converted | st.dictionaries(st.text(max_size=3), converted, max_size=2),
         max_size=6,
     ),
     good=st.booleans(),
