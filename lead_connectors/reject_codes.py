@@ -43,3 +43,6 @@ class RejectCode(str, enum.Enum):
 
     NO_RESPONSE = "no_response"
     """The API's response does not say what became of the record."""
+
+    OPT_OUT_OPEN = "opt_out_open"
+    """The API took the lead, but its opt-out is not on it, or could not be seen there. The next run tries it first."""

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from lead_connectors.delivery.errors import PartlySentError
 from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.http.errors import TransientError
 from lead_connectors.http.session import ApiSession, Retry
+from lead_connectors.plugin.errors import ConnectorError
 from target_leadsquared.attributes import Attribute
-from target_leadsquared.response import read_rows, read_single
+from target_leadsquared.response import read_rows, read_single, read_update
 
 SERVICE = "/v2/LeadManagement.svc"
 BULK_UPSERT = f"{SERVICE}/Lead/Bulk/CreateOrUpdate"
 BULK_CREATE = f"{SERVICE}/Lead/Bulk/Create"
+BULK_UPDATE = f"{SERVICE}/Lead/Bulk/UpdateV2"
 UPSERT_SINGLE = f"{SERVICE}/Lead.CreateOrUpdate"
 BY_IDS = f"{SERVICE}/Leads/Retrieve/ByIds"
 BY_EMAIL = f"{SERVICE}/Leads.GetByEmailaddress"
 BY_PHONE = f"{SERVICE}/RetrieveLeadByPhoneNumber"
 
+PROSPECT_ID_KEY = "ProspectId"
+"""How UpdateV2 spells the lead's id; as an attribute of the other calls it is ProspectID."""
 MAX_IDS_A_CALL = 1000
 MAX_TRIES = 10
 """So often rows that LeadSquared rejects for its rate limit are sent."""
+
+
+Named = tuple[str, Sequence[Attribute]]
+"""The value that names a lead, and what is to be written to it."""
 
 
 class LeadSquaredClient:
@@ -61,6 +70,36 @@ class LeadSquaredClient:
             AmbiguousError: The leads may have been created.
         """
         return self._rows(BULK_CREATE, leads, identifiers, Retry.ASK)
+
+    def bulk_update(
+        self, leads: Sequence[Named], search_by: str | None, identifiers: Collection[str]
+    ) -> list[Outcome]:
+        """Update leads that exist, 25 at most; nobody is created. Arguments and errors as `bulk_upsert`.
+
+        Args:
+            leads: The value that names each lead, and its attributes, the naming one left out.
+            search_by: The field that names them; None for the lead's id.
+            identifiers: The account's unique fields, to tell which one is in conflict.
+
+        Raises:
+            DeniedError: The account does not have this call, or its user may not make it.
+        """
+        key = PROSPECT_ID_KEY if search_by is None else search_by
+        outcomes: dict[int, Outcome] = {}
+
+        def call(places: Sequence[int]) -> list[Outcome | None]:
+            fields = [[{"Attribute": key, "Value": leads[place][0]}, *leads[place][1]] for place in places]
+            body = {
+                **({} if search_by is None else {"SearchByKey": search_by}),
+                "Options": {"PushNonExistentLeadsToUnProcessedList": True},
+                "LeadPropertiesList": [{"Fields": attributes} for attributes in fields],
+            }
+            response = self._session.call("POST", BULK_UPDATE, json=body)
+            names = [leads[place][0] for place in places]
+            return read_update(response, names, identifiers, are_ids=search_by is None)
+
+        self._until_no_row_is_limited(len(leads), call, outcomes)
+        return [outcomes[place] for place in range(len(leads))]
 
     def upsert_single(self, lead: Sequence[Attribute], *, post_updated_lead: bool) -> Outcome:
         """Create or update one lead. Errors as `bulk_upsert`.
@@ -102,17 +141,37 @@ class LeadSquaredClient:
     def _rows(
         self, path: str, leads: Sequence[Sequence[Attribute]], identifiers: Collection[str], retry: Retry
     ) -> list[Outcome]:
-        """Make a bulk call; rows that were rejected for the rate limit are sent again."""
         outcomes: dict[int, Outcome] = {}
-        left = list(range(len(leads)))
+
+        def call(places: Sequence[int]) -> list[Outcome | None]:
+            response = self._session.call("POST", path, json=[list(leads[place]) for place in places], retry=retry)
+            return read_rows(response, len(places), identifiers)
+
+        self._until_no_row_is_limited(len(leads), call, outcomes)
+        return [outcomes[place] for place in range(len(leads))]
+
+    def _until_no_row_is_limited(
+        self, leads: int, call: Callable[[Sequence[int]], list[Outcome | None]], outcomes: dict[int, Outcome]
+    ) -> None:
+        """Make a bulk call; rows that were rejected for the rate limit are sent again.
+
+        Raises:
+            PartlySentError: The rest of the leads could not be sent.
+            ConnectorError: None of them could be sent.
+        """
+        left = list(range(leads))
         for _ in range(MAX_TRIES):
-            response = self._session.call("POST", path, json=[list(leads[place]) for place in left], retry=retry)
-            rows = read_rows(response, len(left), identifiers)
+            try:
+                rows = call(left)
+            except ConnectorError as error:
+                if outcomes:
+                    raise PartlySentError(outcomes, error) from error
+                raise
             outcomes.update({place: row for place, row in zip(left, rows, strict=True) if row is not None})
             left = [place for place, row in zip(left, rows, strict=True) if row is None]
             if not left:
-                return [outcomes[place] for place in range(len(leads))]
+                return
             self._session.quota.pause(self._session.quota.longest_window())
             self._session.count_retry()
         msg = "LeadSquared keeps rejecting single rows for its rate limit. Nothing is lost: run again later."
-        raise TransientError(msg)
+        raise PartlySentError(outcomes, TransientError(msg))

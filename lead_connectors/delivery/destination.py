@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from lead_connectors.delivery.outcome import Outcome
-from lead_connectors.delivery.plan import Send
+from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps
 from lead_connectors.field_map.field_map import FieldMap
@@ -54,21 +54,26 @@ class FittedMap:
 class Destination(abc.ABC):
     """One account of one API, as delivery needs it.
 
-    `body`, `opt_out_body`, `can_send`, `send`, `send_opt_outs`, `culprits` and `rejection` are called in worker
+    `body`, `opt_out_body`, `send`, `culprits`, `rejection` and what the protocols below ask for are called in worker
     threads, several at once: they change no attribute. All else is called in the main thread. A body is whatever the
     API's call takes for one lead; it is built once for each call.
 
     Attributes:
         session: The account's session.
-        batch_size: Leads a call of `send`, at most.
+        batch_size: Leads a call, at most.
     """
 
     session: ApiSession
     batch_size: int
 
-    @property
-    def opt_out_batch_size(self) -> int:
-        """Leads a call of `send_opt_outs`, at most."""
+    def call_of(self, plan: Send | OptOutsOnly) -> str:
+        """The name of the call that takes a plan. Plans of one call share batches."""
+        _ = plan
+        return ""
+
+    def leads_a_call(self, call: str) -> int:
+        """Leads that a call takes, at most; no call takes more than `batch_size`."""
+        _ = call
         return self.batch_size
 
     # The map
@@ -103,9 +108,9 @@ class Destination(abc.ABC):
         """
         return FittedMap(field_map)
 
-    def map_version(self, field_map: FieldMap) -> str:
-        """The version of a stream's map. When it changes, all leads are sent again."""
-        return field_map.version
+    def map_version(self, version: str) -> str:
+        """What tells a stream's map from others, from the map's own version. When it changes, all leads are resent."""
+        return version
 
     # One record
 
@@ -120,36 +125,32 @@ class Destination(abc.ABC):
         """
 
     @abc.abstractmethod
-    def body(self, fields: Mapping[str, Any]) -> Any:
-        """What one lead is in the call's JSON.
-
-        Args:
-            fields: API field to value.
-        """
+    def body(self, plan: Send) -> Any:
+        """What one lead is in the call's JSON: `plan.fields` in the API's form."""
 
     @abc.abstractmethod
-    def opt_out_body(self, fields: Mapping[str, Any], opt_outs: Iterable[str]) -> Any | None:
-        """The least that raises opt-outs of a lead that is rejected otherwise; None where the lead cannot be found.
+    def opt_out_body(self, plan: OptOutsOnly) -> Any | None:
+        """The least that raises the opt-outs of a lead that is not sent otherwise (`plan.lead.opt_outs`).
 
-        Args:
-            fields: API field to value, less what belongs to another lead.
-            opt_outs: The opt-out fields that are true.
+        Returns:
+            What takes the place of `body` in the call; None where it could reach another lead than the person's own,
+            or create one.
         """
 
     # Calls
 
     @abc.abstractmethod
-    def send(self, bodies: Sequence[Any]) -> list[Outcome]:
+    def send(self, call: str, bodies: Sequence[Any]) -> list[Outcome]:
         """Make one call and read its response into exactly one outcome a body, in order.
+
+        Args:
+            call: What `call_of` returned for each of them.
+            bodies: At most `leads_a_call`.
 
         Raises:
             CallRejectedError: The API rejected the call as a whole.
             ConnectorError: The run has to end.
         """
-
-    def send_opt_outs(self, bodies: Sequence[Any]) -> list[Outcome]:
-        """Like `send`, for bodies of `opt_out_body`."""
-        return self.send(bodies)
 
     def culprits(self, error: CallRejectedError) -> Iterable[int]:
         """Positions (from 0) that a rejected call names as its cause; empty where it names none."""
@@ -173,6 +174,10 @@ class Destination(abc.ABC):
             SettingsError: The API does not take the credentials.
         """
 
+    def organisation(self) -> str | None:
+        """Ask for an id of the account that outlives its keys; None where the API does not tell."""
+        return None
+
     def describe_account(self) -> list[str]:
         """Lines that `--check` shows besides address, quota and map."""
         return []
@@ -187,15 +192,33 @@ class LeavesFieldsOut(Protocol):
 
 
 @runtime_checkable
-class ConfirmsOptOuts(Protocol):
-    """A destination whose leads can be read back by the id that it gave them."""
+class FindsLeads(Protocol):
+    """A destination whose leads can be looked up before something is written."""
 
-    def unconfirmed(self, opt_outs: Mapping[str, frozenset[str]]) -> int:
-        """Read opt-outs back.
+    def find(self, plan: Find) -> str | None:
+        """The API's id of the lead that is this person's own; None where there is none.
+
+        Raises:
+            ConnectorError: The run has to end.
+        """
+
+
+@runtime_checkable
+class ConfirmsOptOuts(Protocol):
+    """A destination whose leads can be read back, and be updated, by the id that it gave them."""
+
+    max_read: int
+    """Leads that one reading takes, at most."""
+
+    def read_opt_outs(self, opt_outs: Mapping[str, frozenset[str]]) -> dict[str, bool]:
+        """Read opt-outs back, one call.
 
         Args:
-            opt_outs: Lead id to the opt-out fields that were raised.
+            opt_outs: Lead id to the opt-out fields that were raised; at most `max_read`.
 
         Returns:
-            Of how many leads they did not stay.
+            By the id of each lead that exists: whether all of its opt-outs are there.
         """
+
+    def raise_opt_outs(self, opt_outs: Mapping[str, frozenset[str]]) -> None:
+        """Raise opt-outs once more; what became of them shows when they are read back."""

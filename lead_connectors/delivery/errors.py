@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 
+from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.plugin.errors import ConnectorError
 
 
@@ -23,6 +26,24 @@ class PersonNeededError(DeliveryError):
     """Too many rejects, or an opt-out that was not raised. Ends the run with exit code 3."""
 
     exit_code = 3
+
+
+class LedgerError(DeliveryError):
+    """The ledger can no longer be read or written."""
+
+
+class PartlySentError(DeliveryError):
+    """A call told of some leads before the rest of it failed.
+
+    Attributes:
+        outcomes: What is known, by position.
+        error: What ended the call.
+    """
+
+    def __init__(self, outcomes: Mapping[int, Outcome], error: Exception) -> None:
+        super().__init__(str(error))
+        self.outcomes = outcomes
+        self.error = error
 
 
 class SignalledError(DeliveryError):

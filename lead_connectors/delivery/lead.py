@@ -41,11 +41,12 @@ class Lead:
         fields: API field to converted value, opt-outs left out.
         opt_outs: Opt-out fields that are true in this or a collapsed version.
         identities: All that may mean the same lead ("email:...", "phone:...", "key:..."): order is kept by them.
-        unique: API field to the identity that only one lead can have.
+        unique: API field to the identity that only one lead can have; the one that finds the lead first.
         rejected: The outcome, where the record cannot be sent as it is; only its opt-outs are then sent.
         rejected_at: Seconds since the epoch, where the record is a reject that is sent again.
         problems: Why the record cannot be sent as it is, for the counts of a dry run.
         notes: Sentences about the record, without values; counted and logged once at the end.
+        former_map_version: How releases with format 1 of the ledger named the map; empty where it makes no difference.
     """
 
     sources: tuple[Source, ...]
@@ -60,6 +61,7 @@ class Lead:
     rejected_at: float | None = None
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    former_map_version: str = ""
 
     @property
     def source(self) -> Source:

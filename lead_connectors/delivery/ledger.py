@@ -1,73 +1,82 @@
-"""The ledger: what each lead looked like when it was last accepted, and which record each identity belongs to.
+"""The ledger: which lead each record became, how it looked when it was last accepted, and whose each identifier is.
 
-It holds keyed hashes only (HMAC-SHA256, the key in a file of its own): without a key, a phone or Medicare number could
-be found by hashing all of them. It keeps the latest hash of each lead, so that a value that goes from A to B and back
-to A is sent.
+It holds keyed hashes and the API's lead ids (`ledger_file.py`): without its key, a phone or Medicare number could be
+found by hashing all of them. It keeps the latest hash of each lead, so that a value that goes from A to B and back to
+A is sent.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import json
-import os
-import secrets
-import sqlite3
 import time
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lead_connectors.delivery.lead import Lead
+from lead_connectors.delivery.ledger_file import LedgerFile
 from lead_connectors.delivery.plan import Known, Send
-from lead_connectors.delivery.private_files import FILE_MODE, create_private
-from lead_connectors.plugin.errors import SettingsError
 
-HASH_BYTES = 16
+
+@dataclass(frozen=True)
+class Accepted:
+    """A lead that the API took.
+
+    Attributes:
+        plan: What was sent.
+        lead_id: The API's id of the lead, where it gave one.
+    """
+
+    plan: Send
+    lead_id: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenOptOut:
+    """Opt-outs that were raised on a lead and not seen there yet.
+
+    Attributes:
+        fields: The opt-out fields.
+        is_filed: Whether a reject file holds the record: a person who takes it out there acknowledges it.
+    """
+
+    fields: frozenset[str]
+    is_filed: bool = False
 
 
 class Ledger:
     """The ledger of one account.
 
     Args:
-        path: The SQLite file (`ledger_path`). None: nothing is kept after the run; identities are known during the run.
-        account: Names the account; part of every hash, so that another account's ledger matches nothing.
-        read_only: Look things up, write nothing, and make no file (a dry run).
+        path: The SQLite file (`ledger_path`). None: nothing is kept after the run; who is who is known during the run.
+        credential: Host and key of the account.
+        organisation: Asks the API for an id of the account that outlives its keys; None where it does not tell.
+        read_only: Write nothing to the file, and make none (a dry run).
 
     Raises:
         SettingsError: The file cannot be used.
     """
 
-    def __init__(self, path: Path | None, *, account: str, read_only: bool = False) -> None:
-        if read_only and path is not None and not path.exists():
-            path = None
-        self._is_kept = path is not None
-        self._account = account
-        try:
-            self._key = _key_beside(path) if path else secrets.token_bytes(32)
-            # An empty name is SQLite's private temporary file: bounded memory, gone with the process.
-            self._db = sqlite3.connect(str(path or ""), timeout=30.0, isolation_level=None, check_same_thread=False)
-            if path and read_only:
-                self._db.execute("PRAGMA query_only = ON")
-                return
-            if path:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                # A killed process loses nothing. A power cut may lose the newest rows, which are then sent again.
-                self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(
-                """
-                CREATE TABLE IF NOT EXISTS leads
-                    (record BLOB PRIMARY KEY, digest BLOB NOT NULL, accepted_at REAL NOT NULL) WITHOUT ROWID;
-                CREATE TABLE IF NOT EXISTS identities
-                    (identity BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-                CREATE INDEX IF NOT EXISTS identities_by_record ON identities (record);
-                """
-            )
-        except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            msg = f"ledger_path: {path} cannot be used ({reason}). Name a file in a folder that can be written."
-            raise SettingsError(msg) from None
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        credential: str,
+        organisation: Callable[[], str | None] = lambda: None,
+        read_only: bool = False,
+    ) -> None:
+        self._file = LedgerFile(path, credential=credential, organisation=organisation, read_only=read_only)
+        self._db = self._file.database
+        self._hash = self._file.hash
+        self._account = self._hash("account", "")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the next run will know what this one accepted."""
+        return self._file.is_kept
+
+    # Who a record is
 
     def look_up(self, lead: Lead, *, compare: bool = True) -> Known:
         """What is known of a lead.
@@ -76,81 +85,186 @@ class Ledger:
             lead: The lead.
             compare: Whether to compare what would be sent with what was last accepted (not with `resend`).
         """
-        record = self._owner(lead)
-        row = None
-        if lead.key is not None:
-            row = self._db.execute("SELECT digest, accepted_at FROM leads WHERE record = ?", (record,)).fetchone()
-        accepted_at = None if row is None else row[1]
-        if compare and row is not None and row[0] == self._digest(lead):
-            return Known(accepted_at, is_unchanged=True)
-        return Known(accepted_at, owned_by_others=tuple(self._owned_by_others(lead, record)))
+        with self._file.told():
+            return self._look_up(lead, compare=compare)
 
-    def accept(self, plans: Iterable[Send]) -> None:
-        """Note leads that the API took, in one transaction, durable against a kill."""
+    def _look_up(self, lead: Lead, *, compare: bool) -> Known:
+        record = self._record(lead)
+        select = "SELECT digest, accepted_at, lead_id, left_out FROM leads WHERE record = ?"
+        row = self._db.execute(select, (record,)).fetchone()
+        owned = tuple(self._owned_by_others(lead, record))
+        if row is None:
+            return Known(owned_by_others=owned)
+        digest, accepted_at, lead_id, left_out = row
+        is_same = compare and self._file.is_kept and self._is_same(lead, record, digest)
+        # A field that was left out for another lead's sake is due as soon as it is free.
+        is_whole = set(filter(None, left_out.split(","))) <= set(owned)
+        return Known(
+            is_known=True,
+            accepted_at=accepted_at,
+            is_unchanged=is_same and is_whole and not self._has_open_opt_outs(record),
+            owned_by_others=owned,
+            lead_id=lead_id,
+        )
+
+    def belongs_to_another(self, lead_id: str, lead: Lead) -> bool:
+        """Whether another record became this lead of the API."""
+        row = self._db.execute("SELECT record FROM leads WHERE lead = ?", (self._lead(lead_id),)).fetchone()
+        return row is not None and row[0] != self._record(lead)
+
+    def accept(self, accepted: Iterable[Accepted], opted_out: Iterable[tuple[Lead, str]] = ()) -> None:
+        """Note what the API took, in one transaction, durable against a kill.
+
+        Args:
+            accepted: The leads.
+            opted_out: Leads whose opt-outs were raised and are still to be confirmed, with their lead ids.
+        """
         now = time.time()
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            for plan in plans:
-                lead = plan.lead
-                record = self._owner(lead)
-                if self._is_kept and lead.key is not None:
-                    self._db.execute("INSERT OR REPLACE INTO leads VALUES (?, ?, ?)", (record, self._digest(lead), now))
-                self._db.execute("DELETE FROM identities WHERE record = ?", (record,))
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO identities VALUES (?, ?)",
-                    [(self._hash("identity", identity), record) for identity in plan.unique.values()],
-                )
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        with self._transaction():
+            for one in accepted:
+                self._accept(one, now)
+            for lead, lead_id in opted_out:
+                self._open_opt_outs(lead, lead_id)
+
+    def forget_lead(self, lead: Lead) -> None:
+        """Forget the API's lead of a record: it no longer exists there."""
+        self._db.execute(
+            "UPDATE leads SET lead_id = NULL, lead = NULL, digest = x'' WHERE record = ?", (self._record(lead),)
+        )
+
+    # Opt-outs that are not confirmed
+
+    def open_opt_outs(self) -> dict[str, OpenOptOut]:
+        """By lead id: what was raised and not confirmed by the runs before."""
+        select = "SELECT lead_id, fields, is_filed FROM open_opt_outs WHERE account = ?"
+        rows = self._db.execute(select, (self._account,)).fetchall()
+        return {row[0]: OpenOptOut(frozenset(row[1].split(",")), bool(row[2])) for row in rows}
+
+    def confirm_opt_outs(self, lead_ids: Iterable[str]) -> None:
+        """These are on their leads, or a person has acknowledged them."""
+        with self._transaction():
+            rows = [(self._lead(lead_id),) for lead_id in lead_ids]
+            self._db.executemany("DELETE FROM open_opt_outs WHERE lead = ?", rows)
+
+    def file_opt_outs(self, lead_ids: Iterable[str]) -> None:
+        """The records of these stand in a reject file as open."""
+        with self._transaction():
+            rows = [(self._lead(lead_id),) for lead_id in lead_ids]
+            self._db.executemany("UPDATE open_opt_outs SET is_filed = 1 WHERE lead = ?", rows)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._file.close()
 
-    def _digest(self, lead: Lead) -> bytes:
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._file.told():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _accept(self, accepted: Accepted, now: float) -> None:
+        lead = accepted.plan.lead
+        record = self._record(lead)
+        lead_hash = None if accepted.lead_id is None else self._lead(accepted.lead_id)
+        if lead_hash is not None:
+            # One lead, one record: with `on_conflict: overwrite`, the later record has it.
+            self._db.execute(
+                "UPDATE leads SET lead_id = NULL, lead = NULL WHERE lead = ? AND record <> ?", (lead_hash, record)
+            )
+        if lead.key is None and not lead.unique:
+            return  # nothing tells its next version from somebody else's
+        self._db.execute(
+            "INSERT INTO leads (record, digest, accepted_at, has_key, lead_id, lead, left_out) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (record) DO UPDATE SET digest = excluded.digest, "
+            "accepted_at = excluded.accepted_at, left_out = excluded.left_out, "
+            "lead_id = coalesce(excluded.lead_id, lead_id), lead = coalesce(excluded.lead, lead)",
+            (
+                record,
+                self._digest(lead, lead.map_version),
+                now,
+                lead.key is not None,
+                accepted.lead_id,
+                lead_hash,
+                ",".join(sorted(accepted.plan.left_out)),
+            ),
+        )
+        self._own(accepted.plan, record)
+
+    def _open_opt_outs(self, lead: Lead, lead_id: str) -> None:
+        row = self._db.execute("SELECT fields FROM open_opt_outs WHERE lead = ?", (self._lead(lead_id),)).fetchone()
+        fields = lead.opt_outs.union(row[0].split(",") if row else ())
+        self._db.execute(
+            "INSERT OR REPLACE INTO open_opt_outs (lead, account, lead_id, record, fields) VALUES (?, ?, ?, ?, ?)",
+            (self._lead(lead_id), self._account, lead_id, self._record(lead), ",".join(sorted(fields))),
+        )
+
+    def _own(self, plan: Send, record: bytes) -> None:
+        """Give a record its identifiers. One that it no longer names stays its own until another takes its place."""
+        emptied = [name for name, value in plan.fields.items() if value is None]
+        self._db.executemany(
+            "DELETE FROM identities WHERE record = ? AND field = ?",
+            [(record, name) for name in (*plan.unique, *emptied)],
+        )
+        hashes = {name: self._hash("identity", identity) for name, identity in plan.unique.items()}
+        self._drop_replaced(record, set(hashes.values()))
+        self._db.executemany(
+            "INSERT OR REPLACE INTO identities VALUES (?, ?, ?)",
+            [(identity, record, name) for name, identity in hashes.items()],
+        )
+
+    def _drop_replaced(self, record: bytes, now: set[bytes]) -> None:
+        """Format 1 did not say of which field an identity is: as many as have new values have replaced old ones."""
+        select = "SELECT identity FROM identities WHERE record = ? AND field = ''"
+        old = {row[0] for row in self._db.execute(select, (record,))}
+        if old and len(now - old) >= len(old - now):
+            self._db.execute("DELETE FROM identities WHERE record = ? AND field = ''", (record,))
+
+    def _is_same(self, lead: Lead, record: bytes, digest: bytes) -> bool:
+        if digest == self._digest(lead, lead.map_version):
+            return True
+        if not lead.former_map_version or digest != self._digest(lead, lead.former_map_version):
+            return False
+        new = (self._digest(lead, lead.map_version), record)
+        self._db.execute("UPDATE leads SET digest = ? WHERE record = ?", new)
+        return True
+
+    def _digest(self, lead: Lead, map_version: str) -> bytes:
         """Keyed hash of all that would be sent for a lead, independent of the order of its fields."""
-        content = [lead.map_version, lead.fields, sorted(lead.opt_outs)]
+        content = [map_version, lead.fields, sorted(lead.opt_outs)]
         return self._hash("digest", json.dumps(content, sort_keys=True, separators=(",", ":"), default=str))
+
+    def _has_open_opt_outs(self, record: bytes) -> bool:
+        return self._db.execute("SELECT 1 FROM open_opt_outs WHERE record = ?", (record,)).fetchone() is not None
 
     def _owned_by_others(self, lead: Lead, record: bytes) -> Iterator[str]:
         """API fields of the lead whose value belongs to another record than its own."""
         for name, identity in lead.unique.items():
-            select = "SELECT record FROM identities WHERE identity = ?"
-            row = self._db.execute(select, (self._hash("identity", identity),)).fetchone()
-            if row is not None and row[0] != record:
+            owner = self._owner(identity)
+            if owner is not None and owner != record:
                 yield name
 
-    def _owner(self, lead: Lead) -> bytes:
-        # A record without a key is the same record only while its identities are the same.
-        return self._record(lead.key if lead.key is not None else ("", *sorted(lead.unique.values())))
+    def _owner(self, identity: str) -> bytes | None:
+        select = "SELECT record FROM identities WHERE identity = ?"
+        row = self._db.execute(select, (self._hash("identity", identity),)).fetchone()
+        return None if row is None else bytes(row[0])
 
-    def _record(self, key: Hashable) -> bytes:
-        return self._hash("record", json.dumps(key, default=str))
+    def _record(self, lead: Lead) -> bytes:
+        if lead.key is not None:
+            return self._hash("record", json.dumps(lead.key, default=str))
+        # A record without a key is known by what finds its lead first. Format 1 knew it by all its identifiers.
+        finds_it = next(iter(lead.unique.values()), "")
+        owner = self._owner(finds_it)
+        if owner is not None:
+            select = "SELECT 1 FROM leads WHERE record = ? AND NOT has_key"
+            if self._db.execute(select, (owner,)).fetchone() is not None:
+                return owner
+        return self._hash("record", json.dumps(["", finds_it]))
 
-    def _hash(self, kind: str, content: Any) -> bytes:
-        text = f"{kind}\0{self._account}\0{content}".encode()
-        return hmac.new(self._key, text, hashlib.sha256).digest()[:HASH_BYTES]
-
-
-def _key_beside(path: Path) -> bytes:
-    """The ledger's key, made with the first ledger; both are for this user only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    key_path = path.with_name(f"{path.name}.key")
-    if not key_path.exists():
-        beside = path.with_name(f".{path.name}.key.{os.getpid()}")
-        beside.unlink(missing_ok=True)
-        with create_private(beside) as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, not a rename: of two runs that start at once, one key wins, whole.
-        with contextlib.suppress(FileExistsError):
-            os.link(beside, key_path)
-        beside.unlink()
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))
-    path.chmod(FILE_MODE)
-    key_path.chmod(FILE_MODE)
-    return key_path.read_bytes()
+    def _lead(self, lead_id: str) -> bytes:
+        return self._hash("lead", lead_id)

@@ -36,6 +36,7 @@ class Outcome:
         reason: For the reject file only, which holds the record anyway: field names, the API's own text. Never logged.
         lead_id: The API's id of the lead, where it gave one.
         conflicting_fields: API fields whose value belongs to another lead, with the code `conflict`.
+        is_by_ledger: The ledger alone objects; the API was not asked.
     """
 
     status: Status
@@ -43,6 +44,7 @@ class Outcome:
     reason: str = ""
     lead_id: str | None = None
     conflicting_fields: tuple[str, ...] = ()
+    is_by_ledger: bool = False
 
     @property
     def is_delivered(self) -> bool:

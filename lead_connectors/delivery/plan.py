@@ -1,13 +1,14 @@
-"""What is to be done with one lead: send it, send its opt-outs only, or finish it with an outcome (pure).
+"""What is to be done with one lead: send it, look it up, send its opt-outs only, or finish it (pure).
 
-A plan is made in the main thread, from what the ledger knows, when nothing of the same lead is under
-way. A plan never changes. Where the API's response asks for another way, a new plan takes its place.
+A plan is made in the main thread, from what the ledger knows and what responses have told in this run, when nothing of
+the same lead is in flight. A plan never changes: where a response asks for another way, a new plan takes its place.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+import enum
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +18,7 @@ from lead_connectors.reject_codes import RejectCode
 
 REJECT, LEAVE_OUT, OVERWRITE = "reject", "leave_out", "overwrite"
 """Values of the setting `on_conflict`."""
+OPEN = "its opt-outs are open: they could be raised on no lead"
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,42 @@ class Known:
     """What the ledger knows of a lead.
 
     Attributes:
-        accepted_at: When its record was last accepted, in seconds since the epoch; None where it never was.
+        is_known: Whether its record was accepted before.
+        accepted_at: When it was last accepted, in seconds since the epoch; None where it never was.
         is_unchanged: Whether all that would be sent is as it was when it was last accepted.
-        owned_by_others: API fields whose value belongs to another record; not looked up where nothing has changed.
+        owned_by_others: API fields whose value belongs to another record.
+        lead_id: The API's id of the lead that the record became; None where it is not known.
     """
 
+    is_known: bool = False
     accepted_at: float | None = None
     is_unchanged: bool = False
     owned_by_others: tuple[str, ...] = ()
+    lead_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What responses have told of a lead in this run.
+
+    Attributes:
+        outcome: The outcome of the lead itself, where only its opt-outs are left to be settled.
+        conflicting: API fields whose value belongs to another lead.
+        is_gone: The lead that the ledger knew no longer exists.
+        is_looked_up: The API was asked for the lead.
+        found: The API's id of the lead that was found.
+        is_found_foreign: The lead that was found became another record's.
+    """
+
+    outcome: Outcome | None = None
+    conflicting: frozenset[str] = frozenset()
+    is_gone: bool = False
+    is_looked_up: bool = False
+    found: str | None = None
+    is_found_foreign: bool = False
+
+
+NOTHING = Learned()
 
 
 @dataclass(frozen=True)
@@ -41,10 +71,12 @@ class Send:
     Attributes:
         lead: The lead.
         left_out: Fields that are not sent because their value belongs to another lead (`on_conflict: leave_out`).
+        lead_id: The API's id of the lead to update; None where the API is to find it, or to create it.
     """
 
     lead: Lead
     left_out: frozenset[str] = frozenset()
+    lead_id: str | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -57,22 +89,55 @@ class Send:
         """API field to unique identity, of the fields that are sent."""
         return {name: identity for name, identity in self.lead.unique.items() if name not in self.left_out}
 
-    def without(self, fields: Collection[str]) -> Send:
-        """The same lead with further fields left out."""
-        return dataclasses.replace(self, left_out=self.left_out.union(fields))
-
 
 @dataclass(frozen=True)
 class OptOutsOnly:
-    """Send nothing but the lead's opt-outs.
+    """Send nothing but the opt-outs of a lead that the API has.
 
     Attributes:
         lead: The lead.
         outcome: The lead's outcome, whatever becomes of its opt-outs.
+        left_out: Fields whose value belongs to another lead.
+        lead_id: The API's id of the lead, where it is known.
     """
 
     lead: Lead
     outcome: Outcome
+    left_out: frozenset[str] = frozenset()
+    lead_id: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields that may find the lead."""
+        return {name: value for name, value in self.lead.fields.items() if name not in self.left_out}
+
+
+@dataclass(frozen=True)
+class Find:
+    """Look the lead up.
+
+    Attributes:
+        lead: The lead.
+        left_out: Fields whose value belongs to another lead: nobody is found by them.
+        outcome: The lead's outcome, where only its opt-outs are left to be settled.
+    """
+
+    lead: Lead
+    left_out: frozenset[str] = frozenset()
+    outcome: Outcome | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields that may find the lead."""
+        return {name: value for name, value in self.lead.fields.items() if name not in self.left_out}
+
+
+class OptOutState(enum.Enum):
+    """What became of a lead's opt-outs."""
+
+    NONE = "it has none, or they are as they were"
+    RAISED = "a call took them"
+    OPEN = "no call would take them"
 
 
 @dataclass(frozen=True)
@@ -82,43 +147,93 @@ class Finish:
     Attributes:
         lead: The lead.
         outcome: Its outcome.
+        opt_outs: What became of its opt-outs.
+        lead_id: The API's id of the lead that has them, where it is known.
     """
 
     lead: Lead
     outcome: Outcome
+    opt_outs: OptOutState = OptOutState.NONE
+    lead_id: str | None = None
 
 
-Call: TypeAlias = Send | OptOutsOnly
+Call: TypeAlias = Send | OptOutsOnly | Find
 """A plan that needs a call."""
 
 
-def make_plan(
-    lead: Lead, known: Known, *, on_conflict: str, dry_run: bool, can_leave_out: Callable[[Send], bool]
-) -> Call | Finish:
+@dataclass(frozen=True)
+class Rules:
+    """What decides between plans besides the lead itself.
+
+    Attributes:
+        on_conflict: The setting.
+        can_send: Whether the API still finds the lead with the fields that a plan sends.
+        can_raise: Whether the API can raise the opt-outs of a plan on the lead's own lead and no other.
+        can_find: Whether a lead can be looked up.
+        confirms: Whether raised opt-outs are read back, for which the lead's id is needed.
+    """
+
+    on_conflict: str = REJECT
+    can_send: Callable[[Send], bool] = lambda _: False
+    can_raise: Callable[[OptOutsOnly], bool] = lambda _: True
+    can_find: bool = False
+    confirms: bool = False
+
+
+def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING) -> Call | Finish:
     """Decide what is to be done with a lead.
 
     Args:
         lead: The lead.
         known: What the ledger knows of it.
-        on_conflict: The setting.
-        dry_run: The setting: nothing is sent.
-        can_leave_out: Whether the API still finds the lead when a plan's fields are left out.
+        rules: What decides besides.
+        learned: What responses have told of it in this run.
     """
-    send = Send(lead)
-    outcome = lead.rejected
+    foreign = learned.conflicting.union(known.owned_by_others)
+    lead_id = known.lead_id or (None if learned.is_found_foreign else learned.found)
+    outcome = learned.outcome or lead.rejected
     if outcome is None and _is_older(lead, known):
         outcome = Outcome(Status.COLLAPSED)
     if outcome is None and known.is_unchanged:
         return Finish(lead, Outcome(Status.UNCHANGED))
-    if outcome is None and known.owned_by_others and on_conflict != OVERWRITE:
-        shorter = send.without(known.owned_by_others)
-        if on_conflict == LEAVE_OUT and can_leave_out(shorter):
-            send = shorter
-        else:
-            outcome = _conflict(known.owned_by_others)
-    if outcome is None:
-        return Finish(lead, Outcome(Status.UNSENT)) if dry_run else send
-    return OptOutsOnly(lead, outcome) if lead.opt_outs and not dry_run else Finish(lead, outcome)
+    if outcome is None and learned.is_found_foreign:
+        outcome = rejected(RejectCode.CONFLICT, "the lead that it finds belongs to another record")
+    left_out = learned.conflicting if rules.on_conflict == OVERWRITE else foreign
+    send = Send(lead, left_out, lead_id)
+    if outcome is None and left_out and not (rules.on_conflict == LEAVE_OUT and rules.can_send(send)):
+        outcome = _conflict(tuple(sorted(left_out)))
+    if outcome is not None:
+        return _settle_opt_outs(OptOutsOnly(lead, outcome, foreign, lead_id), known, rules, learned)
+    if learned.is_gone and rules.can_find and not learned.is_looked_up:
+        return Find(lead, foreign)
+    return send
+
+
+def _settle_opt_outs(plan: OptOutsOnly, known: Known, rules: Rules, learned: Learned) -> Call | Finish:
+    """What is to be done with the opt-outs of a lead that has its outcome."""
+    lead, outcome = plan.lead, plan.outcome
+    if not lead.opt_outs:
+        return Finish(lead, outcome)
+    if outcome.is_delivered:
+        # They went with the lead. Where the response did not name it, it is looked up to see them there.
+        if rules.can_find and not learned.is_looked_up:
+            return Find(lead, plan.left_out, outcome)
+        if rules.confirms and plan.lead_id is None:
+            return _open(lead, outcome)
+        return Finish(lead, outcome, OptOutState.RAISED, plan.lead_id)
+    exists = plan.lead_id is not None or (known.is_known and not learned.is_gone)
+    if exists and rules.can_raise(plan):
+        return plan
+    if rules.can_find and not learned.is_looked_up:
+        return Find(lead, plan.left_out, outcome)
+    return _open(lead, outcome)
+
+
+def _open(lead: Lead, outcome: Outcome) -> Finish:
+    """Whose opt-outs are open is a reject: its record is kept until they are raised."""
+    if outcome.status is not Status.REJECTED:
+        return Finish(lead, rejected(RejectCode.OPT_OUT_OPEN, OPEN), OptOutState.OPEN)
+    return Finish(lead, dataclasses.replace(outcome, reason=f"{outcome.reason}; {OPEN}".strip("; ")), OptOutState.OPEN)
 
 
 def _is_older(lead: Lead, known: Known) -> bool:
@@ -128,4 +243,48 @@ def _is_older(lead: Lead, known: Known) -> bool:
 
 def _conflict(fields: tuple[str, ...]) -> Outcome:
     reason = f"{', '.join(fields)} belongs to another record"
-    return rejected(RejectCode.CONFLICT, reason, conflicting_fields=fields)
+    return dataclasses.replace(
+        rejected(RejectCode.CONFLICT, reason, conflicting_fields=fields), is_by_ledger=True
+    )
+
+
+# What a response asks for
+
+
+def learn(plan: Call, outcome: Outcome, learned: Learned, rules: Rules) -> Learned | Finish:
+    """Take in what a call told of a lead.
+
+    Args:
+        plan: What was sent.
+        outcome: What became of it.
+        learned: What earlier responses have told.
+        rules: As for `make_plan`.
+
+    Returns:
+        More to plan by, or the end.
+    """
+    lead = plan.lead
+    if isinstance(plan, Find):
+        return dataclasses.replace(learned, is_looked_up=True, found=outcome.lead_id)
+    is_gone = plan.lead_id is not None and outcome.code is RejectCode.NOT_FOUND and not learned.is_gone
+    if isinstance(plan, OptOutsOnly):
+        if outcome.is_delivered:
+            return Finish(lead, plan.outcome, OptOutState.RAISED, outcome.lead_id or plan.lead_id)
+        if is_gone:
+            return dataclasses.replace(learned, is_gone=True, outcome=plan.outcome)
+        return _open(lead, plan.outcome)
+    if outcome.is_delivered:
+        if lead.opt_outs and rules.confirms and outcome.lead_id is None:
+            return dataclasses.replace(learned, outcome=outcome)
+        raised = OptOutState.RAISED if lead.opt_outs else OptOutState.NONE
+        return Finish(lead, outcome, raised, outcome.lead_id)
+    if is_gone:
+        return dataclasses.replace(learned, is_gone=True)
+    further = frozenset(outcome.conflicting_fields) - plan.left_out
+    conflicting = learned.conflicting.union(further)
+    shorter = dataclasses.replace(plan, left_out=plan.left_out | further)
+    if further and rules.on_conflict == LEAVE_OUT and rules.can_send(shorter):
+        return dataclasses.replace(learned, conflicting=conflicting)
+    if not lead.opt_outs:
+        return Finish(lead, outcome)
+    return dataclasses.replace(learned, conflicting=conflicting, outcome=outcome)

@@ -1,36 +1,50 @@
 """One run's books: what was read, what is in flight, what has its outcome, and which STATE may be written.
 
 Everything here happens in one thread. After each batch the order is: outcomes, then rejects on disk, then the ledger,
-then STATE.
+then STATE, each before the next.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lead_connectors.delivery.batch import Result, send_batch
+from lead_connectors.delivery.batch import call_of, leads_a_call, send_batch
 from lead_connectors.delivery.checkpoint import Checkpoint
-from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, LeavesFieldsOut
+from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, FindsLeads, LeavesFieldsOut
 from lead_connectors.delivery.dispatcher import Batch, Dispatcher
 from lead_connectors.delivery.errors import PersonNeededError, SignalledError
 from lead_connectors.delivery.lead import Lead
-from lead_connectors.delivery.ledger import Ledger
-from lead_connectors.delivery.outcome import Outcome, Status
-from lead_connectors.delivery.plan import LEAVE_OUT, REJECT, Call, Finish, Send, make_plan
+from lead_connectors.delivery.ledger import Accepted, Ledger
+from lead_connectors.delivery.opt_outs import OptOuts
+from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.delivery.plan import (
+    NOTHING,
+    OVERWRITE,
+    REJECT,
+    Call,
+    Finish,
+    Learned,
+    OptOutState,
+    Rules,
+    Send,
+    learn,
+    make_plan,
+)
 from lead_connectors.delivery.rejects import RejectStore
 from lead_connectors.delivery.report import Report
+from lead_connectors.delivery.stop_rules import StopRules
 from lead_connectors.http.errors import StoppedError
+from lead_connectors.reject_codes import RejectCode
 
 STATE_SECONDS = 1.0
 STATE_RECORDS = 100
 """A STATE line costs the runner about 9 ms: one a second, or one for so many records, whichever is more often."""
-
-MAX_REJECTS_ALWAYS_ALLOWED = 10
 
 
 @dataclass(frozen=True)
@@ -91,15 +105,32 @@ class DeliveryRun:
         self._state: dict[str, Any] | None = None
         self._state_written_at = time.monotonic()
         self._records_at_state = 0
-        self._to_confirm: dict[str, frozenset[str]] = {}
+        self._opt_outs = OptOuts(destination, ledger, rejects, report)
+        self._learned: dict[int, Learned] = {}
+        self._stop_rules = StopRules(report, settings.max_reject_percent)
+        self._rules = Rules(
+            on_conflict=settings.on_conflict,
+            can_send=lambda plan: isinstance(destination, LeavesFieldsOut) and destination.can_send(plan),
+            can_raise=lambda plan: destination.opt_out_body(plan) is not None,
+            can_find=isinstance(destination, FindsLeads),
+            confirms=isinstance(destination, ConfirmsOptOuts),
+        )
         self._dispatcher = Dispatcher(
             self._call_for,
-            partial(send_batch, destination, leave_out=settings.on_conflict == LEAVE_OUT),
-            events.put,
+            call_of=partial(call_of, destination),
+            leads_a_call=partial(leads_a_call, destination),
+            send=partial(send_batch, destination),
+            done=events.put,
             batch_size=destination.batch_size,
             max_in_flight=settings.max_in_flight,
+            max_past_oldest=None if ledger.is_kept else settings.max_in_flight * destination.batch_size,
             useful_in_flight=useful_in_flight,
         )
+
+    def start(self) -> None:
+        """Try the opt-outs that earlier runs left open, before anything is read."""
+        if not self._settings.dry_run and not self._settings.is_replay:
+            self._opt_outs.retry()
 
     # What arrives
 
@@ -117,14 +148,14 @@ class DeliveryRun:
         """Take a lead."""
         self._report.count_fields(lead)
         if self._settings.dry_run:
-            self._call_for(lead)
+            self._rehearse(lead)
         elif lead.rejected is not None and not lead.opt_outs:
-            self._finish(lead, lead.rejected)
-            self._sync_and_write_state()
-            self._stop_above_reject_limit()
+            self._finish(Finish(lead, lead.rejected))
+            self._write_safe_state()
         else:
             self._dispatcher.add(lead)
             self._dispatcher.start()
+        self._stop_rules.check()
 
     def state(self, value: dict[str, Any]) -> None:
         """Take a STATE."""
@@ -146,7 +177,7 @@ class DeliveryRun:
             self._finish_batch(event)
             if event.error is not None:
                 raise event.error
-            self._stop_above_reject_limit()
+            self._stop_rules.check()
             self._dispatcher.start()
 
     def is_ready(self) -> bool:
@@ -178,12 +209,14 @@ class DeliveryRun:
         while self._dispatcher.is_busy or self._dispatcher.waiting:
             self.attend(self._events.get())
             self._dispatcher.start(flush=True)
-        self._sync_and_write_state(last=True)
-        self._confirm_opt_outs()
-        if self._report.opt_outs_open:
+        self._stop_rules.check()
+        self._opt_outs.read_back()
+        self._write_safe_state(last=True)
+        if self._opt_outs.need_person:
             msg = (
-                f"{self._report.opt_outs_open} opt-outs could not be raised: no call would take them, or they did not "
-                "stay. Raise them by hand; their records are in the reject files."
+                f"{self._report.opt_outs_open} opt-outs are open: no call would take them, or they are not on their "
+                "leads. Their records are in the reject files; raise them by hand. The next run tries those with the "
+                f"code {RejectCode.OPT_OUT_OPEN.value} first. To acknowledge one, take its record out of its file."
             )
             raise PersonNeededError(msg)
 
@@ -197,98 +230,132 @@ class DeliveryRun:
                 break
             if isinstance(event, Batch):
                 self._finish_batch(event)
-        self._sync_and_write_state(last=True)
+        if not self._stop_rules.stream_in_doubt:
+            self._write_safe_state(last=True)
 
     def close(self) -> None:
         """End idle threads and close files."""
         self._dispatcher.close()
+        self._opt_outs.end()
         self._rejects.close()
         self._ledger.close()
 
     # Plans and outcomes
 
+    def _plan(self, lead: Lead) -> Call | Finish:
+        known = self._ledger.look_up(lead, compare=not self._settings.resend)
+        return make_plan(lead, known, self._rules, self._learned.get(lead.number, NOTHING))
+
     def _call_for(self, lead: Lead) -> Call | None:
         """The call to make for a lead; None where its outcome needs none. Nothing of the same lead is in flight."""
-        plan = make_plan(
-            lead,
-            self._ledger.look_up(lead, compare=not self._settings.resend),
-            on_conflict=self._settings.on_conflict,
-            dry_run=self._settings.dry_run,
-            can_leave_out=self._can_send,
-        )
+        plan = self._plan(lead)
         if isinstance(plan, Finish):
-            self._finish(plan.lead, plan.outcome)
+            self._finish(plan)
             return None
         return plan
 
-    def _can_send(self, plan: Send) -> bool:
-        return isinstance(self._destination, LeavesFieldsOut) and self._destination.can_send(plan)
+    def _rehearse(self, lead: Lead) -> None:
+        """Dry run: finish a lead as far as that is possible without a call."""
+        plan = self._plan(lead)
+        outcome = None if isinstance(plan, Send) else plan.outcome
+        if outcome is None:
+            # Into the ledger's copy: who is who is known as in the run itself.
+            self._ledger.accept([Accepted(plan if isinstance(plan, Send) else Send(lead))])
+        self._account(lead, outcome or Outcome(Status.UNSENT))
 
     def _finish_batch(self, batch: Batch) -> None:
-        self._dispatcher.finish(batch)
-        if batch.error is not None:
-            if not isinstance(batch.error, StoppedError):
-                self._sync_and_write_state()
-            return
-        for result in batch.results:
-            if result.plan.lead.opt_outs:
-                self._count_opt_outs(result)
-            self._finish(result.plan.lead, result.outcome)
-        accepted = [result.plan for result in batch.results if result.outcome.is_delivered]
-        sent = [plan for plan in accepted if isinstance(plan, Send)]
-        self._rejects.sync()
-        if sent:
-            self._ledger.accept(sent)
-        self._write_safe_state()
+        accepted: list[Accepted] = []
+        finished: list[Finish] = []
+        again: list[Lead] = []
+        for place, plan in enumerate(batch.plans):
+            if (outcome := batch.outcomes.get(place)) is None:
+                continue
+            outcome = self._checked(plan, outcome)
+            learned = learn(plan, outcome, self._learned.get(plan.lead.number, NOTHING), self._rules)
+            if isinstance(plan, Send) and outcome.is_delivered:
+                accepted.append(Accepted(plan, outcome.lead_id))
+            if isinstance(learned, Finish):
+                finished.append(learned)
+            else:
+                self._learn(plan.lead, learned)
+                again.append(plan.lead)
+        for finish in finished:
+            self._write_down(finish)
+        if finished:
+            self._rejects.sync()
+        followed = [finish for finish in finished if self._is_followed(finish)]
+        self._ledger.accept(accepted, [(finish.lead, finish.lead_id or "") for finish in followed])
+        for finish in finished:
+            self._account(finish.lead, finish.outcome)
+        self._dispatcher.finish(batch, again if batch.error is None else ())
+        for finish in followed:
+            self._opt_outs.follow(finish.lead, finish.outcome, finish.lead_id or "")
+        if not isinstance(batch.error, StoppedError):
+            self._write_safe_state()
 
-    def _count_opt_outs(self, result: Result) -> None:
-        if not result.are_opt_outs_raised:
-            self._report.opt_outs_open += 1
-            return
-        self._report.opt_outs_raised += 1
-        if (lead_id := result.opt_out_lead_id) is not None:
-            self._to_confirm[lead_id] = self._to_confirm.get(lead_id, frozenset()) | result.plan.lead.opt_outs
+    def _checked(self, plan: Call, outcome: Outcome) -> Outcome:
+        """The outcome, unless the API wrote to another lead than the record's own."""
+        if not isinstance(plan, Send) or not outcome.is_delivered or outcome.lead_id is None:
+            return outcome
+        is_other = plan.lead_id is not None and plan.lead_id != outcome.lead_id
+        if not is_other and self._settings.on_conflict == OVERWRITE:
+            return outcome
+        if is_other or self._ledger.belongs_to_another(outcome.lead_id, plan.lead):
+            reason = f"the API wrote it to lead {outcome.lead_id}, which is not this record's own: look at that lead"
+            return rejected(RejectCode.CONFLICT, reason)
+        return outcome
 
-    def _confirm_opt_outs(self) -> None:
-        if self._to_confirm and isinstance(self._destination, ConfirmsOptOuts):
-            self._report.opt_outs_open += self._destination.unconfirmed(self._to_confirm)
-        self._to_confirm = {}
+    def _learn(self, lead: Lead, learned: Learned) -> None:
+        if learned.is_gone:
+            self._ledger.forget_lead(lead)
+        if learned.found is not None and self._ledger.belongs_to_another(learned.found, lead):
+            learned = dataclasses.replace(learned, found=None, is_found_foreign=True)
+        self._learned[lead.number] = learned
 
-    def _finish(self, lead: Lead, outcome: Outcome) -> None:
+    def _finish(self, finish: Finish) -> None:
+        """Finish a lead that needs no call; what is written down is durable before the next STATE."""
+        self._write_down(finish)
+        self._account(finish.lead, finish.outcome)
+        if self._is_followed(finish):
+            self._ledger.accept([], [(finish.lead, finish.lead_id or "")])
+            self._opt_outs.follow(finish.lead, finish.outcome, finish.lead_id or "")
+
+    def _is_followed(self, finish: Finish) -> bool:
+        """Whether raised opt-outs are to be read back."""
+        return finish.opt_outs is OptOutState.RAISED and finish.lead_id is not None and self._rules.confirms
+
+    def _write_down(self, finish: Finish) -> None:
+        """Give a lead its place in the reject files, or take it out of them."""
+        lead, outcome = finish.lead, finish.outcome
+        if self._is_followed(finish):
+            self._opt_outs.write_down(lead, finish.lead_id or "")
+        elif finish.opt_outs is OptOutState.RAISED:
+            self._report.opt_outs_raised += 1
+        if outcome.status is Status.REJECTED:
+            is_new = self._rejects.add(lead, outcome)
+            if finish.opt_outs is OptOutState.OPEN:
+                self._report.opt_outs_open += 1
+                self._opt_outs.need_person |= is_new
+        elif not self._is_followed(finish):
+            self._rejects.forget(lead)
+
+    def _account(self, lead: Lead, outcome: Outcome) -> None:
         """Give a lead, and the versions that collapsed into it, their outcomes."""
+        self._learned.pop(lead.number, None)
+        self._stop_rules.see(lead.stream, outcome)
         *older, newest = lead.sources
         for source in older:
             self.finish_record(source.number, lead.stream, Outcome(Status.COLLAPSED))
-        if not self._settings.dry_run:
-            if outcome.status is Status.REJECTED:
-                self._rejects.add(lead, outcome)
-            else:
-                self._rejects.forget(lead)
         self.finish_record(newest.number, lead.stream, outcome)
 
-    def _stop_above_reject_limit(self) -> None:
-        limit = self._settings.max_reject_percent
-        count = self._report.rejected_without_conflicts
-        accounted = self._report.accounted
-        if limit is None or count <= MAX_REJECTS_ALWAYS_ALLOWED or count * 100 <= limit * accounted:
-            return
-        msg = (
-            f"{count} of {accounted} records were rejected, more than max_reject_percent ({limit:g}): the run stops "
-            "here. Look at the codes in the summary and at the reject files, correct the mapping or the data, and run "
-            "again; --replay sends the rejects once more."
-        )
-        raise PersonNeededError(msg)
-
     # STATE
-
-    def _sync_and_write_state(self, *, last: bool = False) -> None:
-        self._rejects.sync()
-        self._write_safe_state(last=last)
 
     def _write_safe_state(self, *, last: bool = False) -> None:
         """Write the newest safe STATE, if there is one and it is time."""
         if self._settings.dry_run or self._settings.is_replay:
             return
+        if self._stop_rules.stream_in_doubt and not last:
+            return  # the records of a renamed stream are to come again under its old name
         self._state = self._checkpoint.take() or self._state
         if self._state is None:
             return

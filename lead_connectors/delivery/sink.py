@@ -63,7 +63,7 @@ class DeliverySink(Sink):
         super().__init__(target, stream_name, schema, key_properties)
         self._destination = destination
         self._field_map = field_map
-        self._map_version = "" if field_map is None else destination.map_version(field_map)
+        self._map_version = "" if field_map is None else destination.map_version(field_map.version)
 
     @property
     def is_delivered(self) -> bool:

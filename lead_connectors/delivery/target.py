@@ -77,7 +77,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     @property
     @abc.abstractmethod
     def account(self) -> str:
-        """Names the account: quota and ledger are kept by this name."""
+        """Names what the API counts calls by, host and key: processes share a quota by it."""
 
     @abc.abstractmethod
     def make_destination(self, quota: Quota) -> Destination:
@@ -115,7 +115,10 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         return DeliveryRun(
             self.destination,
             ledger=Ledger(
-                Path(ledger_path).expanduser() if ledger_path else None, account=self.account, read_only=self._dry_run
+                Path(ledger_path).expanduser() if ledger_path else None,
+                credential=self.account,
+                organisation=self.destination.organisation,
+                read_only=self._dry_run,
             ),
             rejects=replay or RejectFiles(Path(self.config["rejects_path"]).expanduser(), self.run_id),
             report=self._report,
@@ -302,6 +305,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         try:
             self._check_settings()
             self._run = self._make_run(replay)
+            self._run.start()
             source: Any = replay or file_input
             self.listen(source)
         except Exception as error:  # noqa: BLE001  # whatever it is, what is in flight is finished and accounted for
@@ -309,7 +313,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             problem = SignalledError(self._signal or signal.SIGTERM) if was_signalled else error
             self.stopping.set()
             self._finish_in_flight(problem)
-        self._close(getattr(problem, "exit_code", 1) if problem else 0)
+        problem = self._close(problem) or problem
         if problem is not None:
             if replay is None and not isinstance(problem, SignalledError):
                 # A tap that still writes would break with a traceback of its own, and hide this run's sentence.
@@ -332,23 +336,42 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         try:
             self._run.finish_in_flight(FINISH_SECONDS)
         except Exception as second:  # noqa: BLE001  # the first problem is the one to tell
-            if type(second) is not type(problem):
-                what = str(second) if isinstance(second, ConnectorError) else type(second).__name__
-                self.logger.error("A second error while stopping: %s.", what)  # noqa: TRY400
+            self._log_second(problem, second)
 
-    def _close(self, exit_code: int) -> None:
-        """Close the books, and say what became of every record."""
-        if self._run is not None:
-            self._run.close()
+    def _close(self, problem: Exception | None) -> Exception | None:
+        """Close the books, and say what became of every record, whatever happens.
+
+        Returns:
+            What went wrong meanwhile, where the run itself had no problem.
+        """
+        second: Exception | None = None
+        try:
+            if self._run is not None:
+                self._run.close()
+        except Exception as error:  # noqa: BLE001  # the summary is due all the same
+            second = error
+            self._log_second(problem, error)
         self._report.close_open_records()
         for line in self._report.notes():
             self.logger.warning("%s", line)
         for line in self._report.field_lines():
             self.logger.info("%s", line)
         api = api_counts(self.destination.session if self._run is not None else None)
+        first = problem or second
+        exit_code = getattr(first, "exit_code", 1) if first else 0
         self.logger.info("%s", self._report.summary(exit_code, api))
         if path := self.config.get("report_path"):
-            self._report.write(Path(path).expanduser(), exit_code, api)
+            try:
+                self._report.write(Path(path).expanduser(), exit_code, api)
+            except ConnectorError as error:
+                self._log_second(first, error)
+                second = second or error
+        return None if problem else second
+
+    def _log_second(self, problem: Exception | None, error: Exception) -> None:
+        if problem is not None and str(problem) != str(error):
+            what = str(error) if isinstance(error, ConnectorError) else type(error).__name__
+            self.logger.error("A second error while stopping: %s.", what.rstrip("."))  # noqa: TRY400
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
