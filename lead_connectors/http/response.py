@@ -24,6 +24,8 @@ HTTP_TIMEOUT = 408
 HTTP_RATE_LIMIT = 429
 HTTP_SERVER_ERROR = 500
 MAX_SEARCHED_BYTES = 1000
+MAX_DIGITS = 18
+"""Longer texts are no counts and no positions."""
 SAFE_CODE = re.compile(r"[A-Za-z_]{2,64}")
 """Only a code of this form is passed on. Any other text from a server could quote a record."""
 
@@ -124,6 +126,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except (ValueError, OverflowError):
         return None
     return max(0.0, seconds)
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a number of a response's JSON, which some APIs write as text; None for anything else."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _verdict(status: int, code: str, body: Any, errors: ErrorFormat, *, is_error: bool) -> Verdict:
