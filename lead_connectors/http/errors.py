@@ -33,8 +33,8 @@ class CallRejectedError(ConnectorError):
         body: The parsed response, to read rows from. Never print it.
     """
 
-    def __init__(self, *, status: int, code: str, body: Any = None) -> None:
-        super().__init__(f"the API rejected the call with {code}")
+    def __init__(self, *, status: int, code: str, body: Any = None, call: str = "the call") -> None:
+        super().__init__(f"the API rejected {call} with {code}")
         self.status = status
         self.code = code
         self.body = body

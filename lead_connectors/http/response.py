@@ -20,10 +20,13 @@ HTTP_REDIRECT = 300
 HTTP_BAD_REQUEST = 400
 DENIED_STATUSES = (401, 402, 403, 404, 405, 407)
 """Key, payment, permission, path, method, proxy: no other call of this account would succeed."""
+HTTP_NOT_FOUND = 404
 HTTP_TIMEOUT = 408
 HTTP_RATE_LIMIT = 429
 HTTP_SERVER_ERROR = 500
 MAX_SEARCHED_BYTES = 1000
+MAX_DIGITS = 18
+"""Longer texts are no counts and no positions."""
 SAFE_CODE = re.compile(r"[A-Za-z_]{2,64}")
 """Only a code of this form is passed on. Any other text from a server could quote a record."""
 
@@ -39,8 +42,10 @@ class ErrorFormat:
         rate_limit_codes: Codes of a call that was rejected for the rate limit, under any status.
         rate_limit_text: Matches the text of such a rejection. Group 1 is the number of calls, group 2 the seconds.
         wait_key: Key of the seconds that the API asks to wait.
-        denied_codes: Codes that deny access to the account, under any status.
-        final_code_prefix: Codes with this start are logical errors, even under a 5xx status: a retry cannot help.
+        denied_codes: Codes that deny access to the account or path, under any status.
+        final_code_prefix: Codes with this start are logical errors of the handler that the call reached, under any
+            status: a retry cannot help, and the call alone is at fault. An error with another code is the server's,
+            and passes.
     """
 
     code_key: str = "code"
@@ -103,11 +108,11 @@ def read_response(status: int, headers: Mapping[str, str], content: bytes, error
     is_error = status >= HTTP_BAD_REQUEST or _has_marker(fields, errors)
     has_limit_code = code in errors.rate_limit_codes
     named_limit = _find_limit(fields, content, errors) if is_error or has_limit_code else None
-    if status == HTTP_RATE_LIMIT or has_limit_code or named_limit:
+    if status == HTTP_RATE_LIMIT or has_limit_code or named_limit is not None:
         wait = _seconds(fields.get(errors.wait_key)) if errors.wait_key else None
         wait = retry_after(headers) if wait is None else wait
         return ApiResponse(Verdict.RATE_LIMITED, status, code, body, _valid_limit(named_limit), wait)
-    verdict = _verdict(status, code, body, errors, is_error=is_error)
+    verdict = _verdict(status, code, body, errors, has_marker=_has_marker(fields, errors))
     return ApiResponse(verdict, status, code, body, wait=retry_after(headers) if verdict is Verdict.TRANSIENT else None)
 
 
@@ -126,17 +131,33 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, seconds)
 
 
-def _verdict(status: int, code: str, body: Any, errors: ErrorFormat, *, is_error: bool) -> Verdict:
-    is_final = errors.final_code_prefix is not None and code.startswith(errors.final_code_prefix)
-    if status in DENIED_STATUSES or code in errors.denied_codes:
+def whole_number(value: Any) -> int | None:
+    """Return a number of a response's JSON, which some APIs write as text; None for anything else."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _verdict(status: int, code: str, body: Any, errors: ErrorFormat, *, has_marker: bool) -> Verdict:
+    prefix = errors.final_code_prefix
+    is_final = prefix is not None and code.startswith(prefix)
+    # A handler that finds nothing for a call was reached: the path is right.
+    is_denied = status in DENIED_STATUSES and not (status == HTTP_NOT_FOUND and is_final)
+    if is_denied or code in errors.denied_codes or HTTP_REDIRECT <= status < HTTP_BAD_REQUEST:
         return Verdict.DENIED
     if status == HTTP_TIMEOUT or (status >= HTTP_SERVER_ERROR and not is_final):
         return Verdict.TRANSIENT
-    if HTTP_REDIRECT <= status < HTTP_BAD_REQUEST:
-        return Verdict.DENIED
-    if is_error:
+    if status < HTTP_BAD_REQUEST and has_marker and not is_final and _is_system_error(body, errors):
+        return Verdict.TRANSIENT
+    if status >= HTTP_BAD_REQUEST or has_marker or is_final:
         return Verdict.REJECTED
     return Verdict.NOT_JSON if body is None else Verdict.ACCEPTED
+
+
+def _is_system_error(body: Any, errors: ErrorFormat) -> bool:
+    """Tell whether an error under a status of success has a code of the server's own, and not of the API's logic."""
+    code = body.get(errors.code_key)
+    return errors.final_code_prefix is not None and isinstance(code, str) and bool(code)
 
 
 def _has_marker(fields: Mapping[str, Any], errors: ErrorFormat) -> bool:
@@ -169,6 +190,6 @@ def _safe_code(code: Any) -> str | None:
 def _seconds(value: Any) -> float | None:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None

@@ -32,6 +32,10 @@ ERRORS = ErrorFormat(
 """The errors of the made-up API."""
 
 
+DRIP_SECONDS = 0.05
+"""Between two bytes of a response that drips."""
+
+
 @dataclass(frozen=True)
 class Scripted:
     """One response of the script, or a fault."""
@@ -40,7 +44,7 @@ class Scripted:
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     fault: str = ""
-    """`reset`, `hang_up`, `truncated`, `slow` or `close_after`."""
+    """`reset`, `hang_up`, `truncated`, `slow`, `close_after`, `drip_head` or `drip_body`."""
     until: threading.Event = field(default_factory=threading.Event)
     """What a slow response waits for."""
 
@@ -88,6 +92,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if response.fault == "slow":
             response.until.wait(10)
+        if response.fault.startswith("drip"):
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"
+            whole = head + b" " * 999
+            at_once = len(head) if response.fault == "drip_body" else 0
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.connection.sendall(whole[:at_once])
+                for place in range(at_once, len(whole)):
+                    self.connection.sendall(whole[place : place + 1])
+                    time.sleep(DRIP_SECONDS)
+            return
         self.send_response(response.status)
         for name, value in {"Content-Type": "application/json", **response.headers}.items():
             self.send_header(name.replace("_", "-"), value)

@@ -46,6 +46,7 @@ def limit_text(calls: str = "20", seconds: str = "5") -> str:
         (429, {"wait": -1}, None, None),
         (429, {"wait": "soon"}, None, None),
         (429, {"wait": {}}, None, None),
+        (429, {"wait": 2**64 - 1}, None, 2.0**64),
     ],
 )
 def test_rate_limits(status: int, body: Any, limit: tuple[int, float] | None, wait: float | None) -> None:
@@ -117,6 +118,18 @@ def test_retry_after(header: str | None, date: str | None, seconds: float | None
         (500, {"kind": "NullReference"}, Verdict.TRANSIENT, "NullReference"),
         (200, {"kind": "NoAccess"}, Verdict.DENIED, "NoAccess"),
         (500, {"kind": "NoAccess"}, Verdict.DENIED, "NoAccess"),
+        # What the handler of a call says concerns this call alone, what a gateway says the account.
+        (404, {"kind": "BadLead"}, Verdict.REJECTED, "BadLead"),
+        (404, {"kind": "Other"}, Verdict.DENIED, "Other"),
+        (404, {"kind": "NoAccess"}, Verdict.DENIED, "NoAccess"),
+        (401, {"kind": "BadKey"}, Verdict.DENIED, "BadKey"),
+        (403, {"kind": "BadLead"}, Verdict.DENIED, "BadLead"),
+        # An error with another code is the server's own, under any status but a 4xx.
+        (200, {"result": "failed", "kind": "NullReference"}, Verdict.TRANSIENT, "NullReference"),
+        (200, {"result": "failed", "kind": "System.Timeout"}, Verdict.TRANSIENT, "HTTP 200"),
+        (200, {"result": "failed", "text": "x"}, Verdict.REJECTED, "HTTP 200"),
+        (400, {"result": "failed", "kind": "NullReference"}, Verdict.REJECTED, "NullReference"),
+        (200, {"kind": "BadInput"}, Verdict.REJECTED, "BadInput"),
         (400, {"text": "x"}, Verdict.REJECTED, "HTTP 400"),
         (409, {}, Verdict.REJECTED, "HTTP 409"),
         (413, {}, Verdict.REJECTED, "HTTP 413"),

@@ -56,8 +56,8 @@ def test_a_finally_rejected_call_is_not_retried(
     server: Loopback, make_session: Make, rejection: Scripted, status: int, code: str
 ) -> None:
     server.script = [rejection]
-    with pytest.raises(CallRejectedError) as caught:
-        make_session().call("POST", "/", json={})
+    with pytest.raises(CallRejectedError, match=f"POST leads/upload with {code}") as caught:
+        make_session().call("POST", "/v2/leads/upload", json={})
     assert (caught.value.status, caught.value.code) == (status, code)
     assert len(server.requests) == 1
 
@@ -75,9 +75,10 @@ def test_a_body_that_cannot_be_json_is_rejected_without_a_call(
 @pytest.mark.parametrize("status", [301, 302, 307, 401, 402, 403, 404, 405, 407])
 def test_a_denied_account_ends_the_run_with_advice(server: Loopback, make_session: Make, status: int) -> None:
     server.script = [Scripted(status, b'{"message": "no"}', {"Location": "https://elsewhere.example/steal"})]
-    session = make_session(advice={401: "Check api_key."})
-    with pytest.raises(DeniedError, match="Check api_") as caught:
-        session.call("POST", "/", json={})
+    session = make_session(advice={401: "Check api_key.", "POST Lead/Bulk/Create": "Check write_mode and api_url."})
+    with pytest.raises(DeniedError, match="Check api_key" if status == 401 else "Check write_mode") as caught:
+        session.call("POST", "/v2/Management.svc/Lead/Bulk/Create?secret=1", json={})
+    assert f"denied access to POST Lead/Bulk/Create (HTTP {status})" in str(caught.value)
     assert (caught.value.status, caught.value.exit_code) == (status, 2)
     assert caught.value.body == {"message": "no"}
     assert len(server.requests) == 1

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Iterator
 
 import pytest
 import requests
 from typing_extensions import override
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError, SSLError
 
-from lead_connectors.http.errors import AmbiguousError, StoppedError, TransientError
+from lead_connectors.http.errors import AmbiguousError, DeniedError, StoppedError, TransientError
 from lead_connectors.http.quota import Quota, Window
 from lead_connectors.http.session import ApiSession, Retry
 from lead_connectors.plugin.errors import SettingsError
@@ -53,6 +56,29 @@ def test_a_response_slower_than_the_timeout_is_ambiguous(server: Loopback, make_
     release.set()
 
 
+@pytest.mark.parametrize("fault", ["drip_head", "drip_body"])
+def test_the_timeout_is_for_the_whole_response(
+    server: Loopback, make_session: Make, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each byte comes in time, the response does not."""
+    server.script = [Scripted(fault=fault), Scripted(fault=fault), GOOD]
+    session = make_session(timeout=0.4)
+    started = time.monotonic()
+    with pytest.raises(AmbiguousError, match=r"within 0\.4 s \(request_timeout\)"):
+        session.call("POST", "/", json={}, retry=Retry.ASK)
+    assert session.call("POST", "/", json={}) == {"ok": True}
+    assert 0.8 <= time.monotonic() - started < 3
+    assert "no complete response within 0.4 s (request_timeout) (POST ). Retrying" in caplog.text
+
+
+def test_a_slow_response_does_not_shorten_the_timeout_of_the_next_one(server: Loopback, make_session: Make) -> None:
+    session = make_session(timeout=2.0)
+    server.latency = 0.6
+    for _ in range(4):
+        session.call("GET", "/")
+    assert session.retries == 0
+
+
 @pytest.mark.parametrize("retry", Retry)
 def test_a_call_that_was_never_sent_is_always_retried(server: Loopback, make_session: Make, retry: Retry) -> None:
     with socket.socket() as taken:
@@ -76,13 +102,68 @@ def test_a_call_that_was_never_sent_is_always_retried(server: Loopback, make_ses
 
 @pytest.mark.parametrize("retry", Retry)
 def test_an_unknown_host_and_a_dead_proxy_count_as_never_sent(make_session: Make, retry: Retry) -> None:
-    with pytest.raises(TransientError, match=r"no connection\. Check api_url and the network"):
+    with pytest.raises(TransientError, match="cannot be reached"):
         make_session(NOWHERE, max_retry_seconds=5.0).call("POST", "/", json={}, retry=retry)
     session = make_session(max_retry_seconds=5.0)
     inner = requests.exceptions.ProxyError(
         MaxRetryError(None, "/", ProxyError("Unable to connect to proxy", NewConnectionError(None, "refused")))  # type: ignore[arg-type]
     )
-    assert session._classify_fault(inner).value == "no connection"
+    fault = session._classify_fault(inner)
+    assert (fault.was_sent, fault.reason) == (False, "the proxy cannot be reached")
+
+
+@contextlib.contextmanager
+def closed_port() -> Iterator[str]:
+    """An address that refuses connections."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("retry", Retry)
+def test_a_host_that_never_responded_is_given_up_within_a_minute(
+    make_session: Make, clock: Clock, caplog: pytest.LogCaptureFixture, retry: Retry
+) -> None:
+    started = clock.now
+    with pytest.raises(
+        TransientError, match=r"no-such-host\.invalid cannot be reached \(its name does not resolve"
+    ) as no:
+        make_session(NOWHERE).call("POST", "/v2/Management.svc/Lead/Bulk", json={}, retry=retry)
+    assert 35 <= clock.now - started <= 60
+    assert "no connection to no-such-host.invalid, its name does not resolve (POST Lead/Bulk). Retrying" in caplog.text
+    with closed_port() as url, pytest.raises(TransientError, match=f"{url[7:]} cannot be reached .*is refused") as shut:
+        make_session(url).call("POST", "/", json={}, retry=retry)
+    assert clock.now - started <= 120
+    for caught in (no, shut):
+        # It may be the address, or the network: running again can help.
+        assert caught.value.exit_code == 1
+        assert "address" in str(caught.value)
+        assert "network" in str(caught.value)
+
+
+def test_a_check_gives_up_sooner(make_session: Make, clock: Clock) -> None:
+    session = make_session(NOWHERE)
+    session.max_start_seconds = 5.0
+    started = clock.now
+    with pytest.raises(TransientError, match="cannot be reached"):
+        session.call("GET", "/")
+    assert clock.now - started <= 10
+
+
+@pytest.mark.parametrize("first", [GOOD, Scripted(502, b"<html>"), Scripted(404, b"")])
+def test_a_host_that_responded_once_is_retried_for_the_whole_time(
+    server: Loopback, make_session: Make, clock: Clock, first: Scripted
+) -> None:
+    server.script = [first]
+    session = make_session(max_retry_seconds=300.0)
+    with contextlib.suppress(DeniedError):
+        session.call("GET", "/")
+    started = clock.now
+    with closed_port() as url:
+        session.base_url = url
+        with pytest.raises(TransientError, match=r"300 s \(max_retry_seconds\)\. Last problem: no connection to 127"):
+            session.call("GET", "/")
+    assert clock.now - started >= 299
 
 
 def tls_fault(inner: ssl.SSLError) -> requests.exceptions.SSLError:
@@ -92,7 +173,7 @@ def tls_fault(inner: ssl.SSLError) -> requests.exceptions.SSLError:
 def test_a_broken_tls_connection_may_have_sent_the_call(make_session: Make) -> None:
     """A server that hangs up between calls looks like this under TLS."""
     broken = tls_fault(ssl.SSLEOFError(8, "EOF occurred in violation of protocol"))
-    assert make_session()._classify_fault(broken).value == "the connection was closed or timed out"
+    assert make_session()._classify_fault(broken).was_sent
 
 
 def test_an_untrusted_certificate_is_a_wrong_setting_unless_it_was_trusted_before(make_session: Make) -> None:
@@ -101,7 +182,7 @@ def test_an_untrusted_certificate_is_a_wrong_setting_unless_it_was_trusted_befor
     with pytest.raises(SettingsError, match="certificate of 127"):
         session._classify_fault(untrusted)
     session.call("GET", "/")
-    assert session._classify_fault(untrusted).value == "no connection"
+    assert not session._classify_fault(untrusted).was_sent
 
 
 def test_a_caller_that_retries_itself_waits_and_is_counted(make_session: Make, clock: Clock) -> None:
