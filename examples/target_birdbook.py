@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from lead_connectors.delivery.destination import Destination, Prepared
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.delivery.plan import OptOutsOnly, Send
 from lead_connectors.delivery.settings import delivery_settings
 from lead_connectors.delivery.target import DeliveryTarget
 from lead_connectors.field_map.api_fields import ApiField, ApiFields
@@ -64,15 +65,16 @@ class BirdBookDestination(Destination):
         return Prepared(fields, problems=[*mapped.problems, *problems], shared={"id": f"id:{fields['id']}"})
 
     @override
-    def body(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(fields)
+    def body(self, plan: Send) -> dict[str, Any]:
+        return plan.fields
 
     @override
-    def opt_out_body(self, fields: Mapping[str, Any], opt_outs: Iterable[str]) -> dict[str, Any] | None:
-        return {"id": fields["id"], **dict.fromkeys(opt_outs, True)} if fields["id"] else None
+    def opt_out_body(self, plan: OptOutsOnly) -> dict[str, Any] | None:
+        return {"id": plan.fields["id"], **dict.fromkeys(plan.lead.opt_outs, True)} if plan.fields["id"] else None
 
     @override
-    def send(self, bodies: Sequence[Any]) -> list[Outcome]:
+    def send(self, call: str, bodies: Sequence[Any]) -> list[Outcome]:
+        _ = call  # there is only one
         response = self.session.call("POST", "/v1/entries:batch", json={"entries": list(bodies)})
         return [_outcome(response, body["id"]) for body in bodies]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.http.address import account_of, base_address
 from lead_connectors.http.quota import Quota
 from lead_connectors.http.response import ErrorFormat
@@ -14,6 +15,8 @@ from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.redaction import REDACTED
 
 DEFAULT_API_URL = "https://api.carecycle.ai"
+CUSTOMERS = "/v2/customers"
+MAX_PAGE = 100
 KEY_HEADER = "x-api-key"
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 
@@ -74,6 +77,23 @@ def open_session(config: Mapping[str, Any], quota: Quota, *, permission: str, st
         },
         stopping=stopping,
     )
+
+
+def search_customers(session: ApiSession, text: str) -> list[dict[str, Any]]:
+    """Return the customers that a search finds (`docs/api/carecycle.md` 1.1); none where the key may not list them.
+
+    Args:
+        session: The account's session.
+        text: A phone number, an e-mail address or another text.
+    """
+    try:
+        page = session.call("GET", CUSTOMERS, params={"search": text, "limit": str(MAX_PAGE)})
+    except (DeniedError, CallRejectedError) as error:
+        if error.status == UNAUTHORIZED:
+            raise
+        return []
+    items = page.get("items") if isinstance(page, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def field_errors(body: Any) -> list[FieldError]:

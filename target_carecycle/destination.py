@@ -12,9 +12,11 @@ from typing import Any
 
 from typing_extensions import override
 
+from lead_connectors import carecycle
 from lead_connectors.carecycle import FORBIDDEN
-from lead_connectors.delivery.destination import Destination, FittedMap, Prepared
+from lead_connectors.delivery.destination import Destination, FindsLeads, FittedMap, Prepared
 from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
 from lead_connectors.field_map.field_map import FieldMap
@@ -38,7 +40,14 @@ from target_carecycle.custom_fields import (
     what_is_missing,
 )
 from target_carecycle.response import named_records, read_rejection, read_upload
-from target_carecycle.upload_record import EXTERNAL_ID, PHONE, build_record, check_fields, opt_out_fields
+from target_carecycle.upload_record import (
+    EXTERNAL_ID,
+    PHONE,
+    build_record,
+    check_fields,
+    external_id,
+    opt_out_fields,
+)
 
 logger = logging.getLogger("target-carecycle")
 
@@ -52,7 +61,7 @@ DISTINGUISHING_FIELDS = (PHONE, "email", "firstName", "lastName", "dateOfBirth")
 """What tells people apart where a record has no key."""
 
 
-class CareCycleDestination(Destination):
+class CareCycleDestination(Destination, FindsLeads):
     """See `Destination`.
 
     Args:
@@ -108,33 +117,46 @@ class CareCycleDestination(Destination):
         fields = dict(mapped.fields)
         if EXTERNAL_ID not in fields:
             # Errors in the response name nothing but the external id, so each record has one, the same in every run.
-            fields[EXTERNAL_ID] = "-".join(str(part) for part in key) or _id_from(fields)
+            fields[EXTERNAL_ID] = external_id(key) if key else _id_from(fields)
         known = {problem.field for problem in mapped.problems}
         found = [problem for problem in check_fields(fields) if problem.field not in known]
         notes = ("have policies, which this upload does not take: they are sent as leads",)
         return Prepared(
             fields,
             problems=[*mapped.problems, *found],
+            unique={EXTERNAL_ID: f"{EXTERNAL_ID}:{fields[EXTERNAL_ID]}"},
             shared=_identities(fields),
             notes=notes if record.get(POLICIES) else (),
         )
 
     @override
-    def body(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def body(self, plan: Send) -> dict[str, Any]:
         """A record of the upload."""
-        return build_record(fields)
+        return build_record(plan.fields)
 
     @override
-    def opt_out_body(self, fields: Mapping[str, Any], opt_outs: Iterable[str]) -> dict[str, Any] | None:
-        """Phone, place, external id and the opt-outs that are true."""
-        fewest = opt_out_fields(fields, opt_outs)
+    def opt_out_body(self, plan: OptOutsOnly) -> dict[str, Any] | None:
+        """Phone, place, external id and the opt-outs that are true; an upload without external id may be anybody's."""
+        fewest = opt_out_fields(plan.fields, plan.lead.opt_outs) if plan.fields.get(EXTERNAL_ID) else None
         return None if fewest is None else build_record(fewest)
+
+    @override
+    def find(self, plan: Find) -> str | None:
+        """Look for a customer with the lead's phone or e-mail and its own external id."""
+        wanted = plan.fields.get(EXTERNAL_ID)
+        texts = [str(plan.fields[name]) for name in (PHONE, "email") if plan.fields.get(name)]
+        for text in texts if wanted else []:
+            for customer in carecycle.search_customers(self.session, text):
+                if customer.get("clientCustomerId") == wanted:
+                    return str(customer.get("id"))
+        return None
 
     # Calls
 
     @override
-    def send(self, bodies: Sequence[Any]) -> list[Outcome]:
+    def send(self, call: str, bodies: Sequence[Any]) -> list[Outcome]:
         """Upload, again at most three times where it is not known what became of it."""
+        _ = call
         retries = 0
         while True:
             try:
@@ -178,6 +200,11 @@ class CareCycleDestination(Destination):
             if error.status != FORBIDDEN:
                 raise
         return None
+
+    @override
+    def organisation(self) -> str | None:
+        """Ask CareCycle for the id of the organisation (`clientId`)."""
+        return carecycle.organisation(self.session)
 
     @override
     def describe_account(self) -> list[str]:

@@ -15,8 +15,11 @@ from target_leadsquared.lead_fields import SEARCH_BY
 Attribute = dict[str, Any]
 
 PROSPECT_ID = "ProspectID"
+PROSPECT_ID_KEY = "ProspectId"
+"""The lead's id as SearchBy and UpdateV2 spell it; as an attribute it is ProspectID."""
 CARECYCLE_ID = "mx_CareCycle_Id"
 AUTO, NONE = "auto", "none"
+PHONES = ("Phone", "Mobile")
 DEFAULT_IDENTIFIERS = ("EmailAddress", "Phone", "Mobile")
 """What identifies a lead where the account's metadata is not known."""
 
@@ -37,7 +40,7 @@ def choose_search_by(fields: Mapping[str, Any], setting: str = AUTO, known: Coll
     if setting == NONE:
         return None
     if setting != AUTO:
-        name = PROSPECT_ID if setting == "ProspectId" else setting
+        name = PROSPECT_ID if setting == PROSPECT_ID_KEY else setting
         return name if _has(fields, name) else None
     if CARECYCLE_ID in known and _has(fields, CARECYCLE_ID):
         return CARECYCLE_ID
@@ -71,7 +74,11 @@ def _has(fields: Mapping[str, Any], name: str) -> bool:
 
 
 def build_attributes(
-    fields: Mapping[str, Any], *, search_by: str | None, boolean_values: Sequence[str] = ("true", "false")
+    fields: Mapping[str, Any],
+    *,
+    search_by: str | None,
+    boolean_values: Sequence[str] = ("true", "false"),
+    id_key: str = PROSPECT_ID_KEY,
 ) -> list[Attribute]:
     """Build one lead of a call.
 
@@ -89,8 +96,7 @@ def build_attributes(
         if value is not None or name != search_by
     ]
     if search_by is not None:
-        # as an attribute the id is spelled ProspectID, as a value of SearchBy the API takes ProspectId only
-        spelled = "ProspectId" if search_by == PROSPECT_ID else search_by
+        spelled = id_key if search_by == PROSPECT_ID else search_by
         attributes.append({"Attribute": SEARCH_BY, "Value": spelled})
     return attributes
 
@@ -110,28 +116,14 @@ def _text(value: Any, boolean_values: Sequence[str]) -> str:
     return str(value)
 
 
-def opt_out_attributes(
-    fields: Mapping[str, Any],
-    flags: Collection[str],
-    search_by: str | None,
-    *,
-    known: Collection[str] = (),
-    boolean_values: Sequence[str] = ("true", "false"),
-) -> list[Attribute] | None:
-    """Build the smallest lead that raises opt-outs, for a lead that is rejected otherwise.
+def by_id(attributes: Sequence[Attribute], lead_id: str, id_key: str) -> list[Attribute]:
+    """The attributes of a lead that create-or-update is to find by its id.
 
     Args:
-        fields: `Mapped.fields`, less what belongs to another lead.
-        flags: The opt-out fields that are true.
-        search_by: What `choose_search_by` returned for these fields; None leaves the search to the API.
-        known: The account's identifying fields; empty where they are not known.
-        boolean_values: How true and false are written.
-
-    Returns:
-        Its one identifier and the flags, SearchBy last; None where there is no flag or no identifier.
+        attributes: What is to be written.
+        lead_id: The id.
+        id_key: How SearchBy spells it.
     """
-    key = search_by or choose_search_by(fields, AUTO, known)
-    if not flags or key is None or not _has(fields, key):
-        return None
-    smallest = {key: fields[key], **dict.fromkeys(sorted(flags), True)}
-    return build_attributes(smallest, search_by=search_by, boolean_values=boolean_values)
+    named = [pair for pair in attributes if pair["Attribute"] != PROSPECT_ID]
+    found_by = [{"Attribute": PROSPECT_ID, "Value": lead_id}, {"Attribute": SEARCH_BY, "Value": id_key}]
+    return [*named, *found_by]

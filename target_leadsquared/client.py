@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from lead_connectors.delivery.errors import PartlySentError
@@ -10,8 +10,8 @@ from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.http.errors import TransientError
 from lead_connectors.http.session import ApiSession, Retry
 from lead_connectors.plugin.errors import ConnectorError
-from target_leadsquared.attributes import Attribute
-from target_leadsquared.response import read_rows, read_single, read_update
+from target_leadsquared.attributes import PROSPECT_ID, PROSPECT_ID_KEY, Attribute
+from target_leadsquared.response import clean_lead_id, read_rows, read_single, read_update
 
 SERVICE = "/v2/LeadManagement.svc"
 BULK_UPSERT = f"{SERVICE}/Lead/Bulk/CreateOrUpdate"
@@ -22,8 +22,6 @@ BY_IDS = f"{SERVICE}/Leads/Retrieve/ByIds"
 BY_EMAIL = f"{SERVICE}/Leads.GetByEmailaddress"
 BY_PHONE = f"{SERVICE}/RetrieveLeadByPhoneNumber"
 
-PROSPECT_ID_KEY = "ProspectId"
-"""How UpdateV2 spells the lead's id; as an attribute of the other calls it is ProspectID."""
 MAX_IDS_A_CALL = 1000
 MAX_TRIES = 10
 """So often rows that LeadSquared rejects for its rate limit are sent."""
@@ -96,7 +94,7 @@ class LeadSquaredClient:
             }
             response = self._session.call("POST", BULK_UPDATE, json=body)
             names = [leads[place][0] for place in places]
-            return read_update(response, names, identifiers, are_ids=search_by is None)
+            return read_update(response, names, identifiers, by_lead_id=search_by is None)
 
         self._until_no_row_is_limited(len(leads), call, outcomes)
         return [outcomes[place] for place in range(len(leads))]
@@ -113,14 +111,17 @@ class LeadSquaredClient:
 
     def find(self, emails: Sequence[str], phones: Sequence[str]) -> dict[str, Any] | None:
         """The first lead that has one of these e-mails or phones; None where there is none."""
+        return next(self.find_all(emails, phones), None)
+
+    def find_all(self, emails: Sequence[str], phones: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The leads that have one of these e-mails or phones; one call each, as far as they are asked for."""
         lookups = [(BY_EMAIL, "emailaddress", email) for email in emails]
         lookups += [(BY_PHONE, "phone", phone) for phone in phones]
         for path, parameter, value in lookups:
             response = self._session.call("GET", path, params={parameter: value})
             for lead in response if isinstance(response, list) else []:
-                if isinstance(lead, dict) and lead.get("ProspectID"):
-                    return lead
-        return None
+                if isinstance(lead, dict) and clean_lead_id(lead.get(PROSPECT_ID)) is not None:
+                    yield lead
 
     def read_leads(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Some columns of leads, by their id in lower case.
@@ -131,12 +132,13 @@ class LeadSquaredClient:
         """
         body = {
             "SearchParameters": {"LeadIds": list(ids)},
-            "Columns": {"Include_CSV": ",".join(["ProspectID", *columns])},
+            "Columns": {"Include_CSV": ",".join([PROSPECT_ID, *columns])},
             "Paging": {"PageIndex": 1, "PageSize": MAX_IDS_A_CALL},
         }
         response = self._session.call("POST", BY_IDS, json=body)
         rows = response.get("Leads") if isinstance(response, dict) else None
-        return {str(row.get("ProspectID")).lower(): row for row in rows or [] if isinstance(row, dict)}
+        found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return {lead_id: row for row in found if (lead_id := clean_lead_id(row.get(PROSPECT_ID))) is not None}
 
     def _rows(
         self, path: str, leads: Sequence[Sequence[Attribute]], identifiers: Collection[str], retry: Retry

@@ -1,18 +1,25 @@
-"""A LeadSquared account as delivery needs it: bulk create-or-update, bulk create, or one lead a call."""
+"""A LeadSquared account as delivery needs it: known leads are updated by their id, others go by the write mode."""
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from typing_extensions import override
 
-from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, FittedMap, LeavesFieldsOut, Prepared
-from lead_connectors.delivery.outcome import Outcome
-from lead_connectors.delivery.plan import Send
+from lead_connectors.delivery.destination import (
+    ConfirmsOptOuts,
+    Destination,
+    FindsLeads,
+    FittedMap,
+    LeavesFieldsOut,
+    Prepared,
+)
+from lead_connectors.delivery.outcome import Outcome, rejected
+from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
 from lead_connectors.field_map.field_map import FieldMap
@@ -21,38 +28,57 @@ from lead_connectors.field_map.messages import with_full_stop
 from lead_connectors.http.errors import CallRejectedError
 from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.errors import SettingsError
-from target_leadsquared.account import ask_whose_keys, fetch_metadata
+from lead_connectors.reject_codes import RejectCode
+from target_leadsquared.account import ask_whose_keys, fetch_metadata, organisation
 from target_leadsquared.attributes import (
     AUTO,
     DEFAULT_IDENTIFIERS,
     NONE,
+    PHONES,
+    PROSPECT_ID,
+    PROSPECT_ID_KEY,
     Attribute,
     build_attributes,
     check_identity,
     choose_search_by,
-    opt_out_attributes,
 )
-from target_leadsquared.client import MAX_IDS_A_CALL, LeadSquaredClient
+from target_leadsquared.client import MAX_IDS_A_CALL, LeadSquaredClient, Named
 from target_leadsquared.create import create_leads
+from target_leadsquared.known_leads import KnownLeads, update_attributes
 from target_leadsquared.lead_fields import identifiers, lead_fields
 from target_leadsquared.preflight import PreflightSettings, check_against_account
 from target_leadsquared.response import named_rows, read_rejection
 
-logger = logging.getLogger("target-leadsquared")
-
-UPSERT, CREATE, SINGLE = "upsert", "create", "upsert_single"
-LEADS_A_CALL = {UPSERT: 25, CREATE: 50, SINGLE: 1}
+UPSERT, CREATE, UPDATE, SINGLE = "upsert", "create", "update", "upsert_single"
+LEADS_A_CALL = {UPSERT: 25, CREATE: 50, UPDATE: 25, SINGLE: 1}
 OFF, STRICT = "off", "strict"
-PHONES = ("Phone", "Mobile")
+TRUE_WORDS = frozenset({"1", "true", "yes"})
 
 
-class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
+@dataclass(frozen=True)
+class LeadBody:
+    """One lead of a call.
+
+    Attributes:
+        attributes: What is written, SearchBy last where the call takes it.
+        lead_id: The lead's id, where it is known.
+        search_by: The field that finds it otherwise.
+    """
+
+    attributes: list[Attribute]
+    lead_id: str | None = None
+    search_by: str | None = None
+
+
+class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, ConfirmsOptOuts):
     """See `Destination`.
 
     Args:
         config: The target's settings.
         session: The account's session.
     """
+
+    max_read = MAX_IDS_A_CALL
 
     def __init__(self, config: Mapping[str, Any], session: ApiSession) -> None:
         self.session = session
@@ -62,12 +88,20 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
         self._write_mode: str = config["write_mode"]
         self._search_by_setting: str = config["search_by"]
         self._boolean_values: Sequence[str] = config["boolean_values"]
+        self._id_key = PROSPECT_ID if self._search_by_setting == PROSPECT_ID else PROSPECT_ID_KEY
+        self._known_leads = KnownLeads(self._client, self._id_key)
 
-    @property
     @override
-    def opt_out_batch_size(self) -> int:
-        """Opt-outs go by create-or-update, which takes fewer leads a call than a create does."""
-        return min(self.batch_size, LEADS_A_CALL[UPSERT])
+    def call_of(self, plan: Send | OptOutsOnly) -> str:
+        """Known leads are updated by their id, others go by the write mode; an update names one field to search by."""
+        if plan.lead_id is not None:
+            return SINGLE if self._write_mode == SINGLE else UPDATE
+        return f"{UPDATE} by {self._search_by(plan.fields)}" if self._write_mode == UPDATE else self._write_mode
+
+    @override
+    def leads_a_call(self, call: str) -> int:
+        """By the call's own limit."""
+        return LEADS_A_CALL[call.split(maxsplit=1)[0]]
 
     # The map
 
@@ -133,9 +167,9 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
         return FittedMap(field_map.without(found.left_out), warnings, [with_full_stop(text) for text in found.notes])
 
     @override
-    def map_version(self, field_map: FieldMap) -> str:
+    def map_version(self, version: str) -> str:
         """The map, and how booleans are written."""
-        return f"{field_map.version} {'/'.join(self._boolean_values)}"
+        return f"{version} {'/'.join(self._boolean_values)}"
 
     # One record
 
@@ -147,9 +181,11 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
         return Prepared(mapped.fields, problems=[*mapped.problems, *missing], unique=unique, shared=shared)
 
     def _identities(self, fields: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-        """The account's unique fields; order is kept by phones as digits and e-mails in lower case."""
+        """The account's unique fields, the one to search by first; phones as digits and e-mails in lower case."""
         unique, shared = {}, {}
-        for name in self._identifiers or DEFAULT_IDENTIFIERS:
+        finds_it = self._search_by(fields) or choose_search_by(fields, AUTO, self._identifiers)
+        names = dict.fromkeys([*([finds_it] if finds_it else []), *sorted(self._identifiers or DEFAULT_IDENTIFIERS)])
+        for name in names:
             value = fields.get(name)
             if value in (None, ""):
                 continue
@@ -161,17 +197,26 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
         return unique, shared
 
     @override
-    def body(self, fields: Mapping[str, Any]) -> list[Attribute]:
-        """The lead's attributes; SearchBy last, except for a create, which does not search."""
-        search_by = None if self._write_mode == CREATE else self._search_by(fields)
-        return build_attributes(fields, search_by=search_by, boolean_values=self._boolean_values)
+    def body(self, plan: Send) -> LeadBody:
+        """The lead's attributes; SearchBy last where the call takes it."""
+        return self._lead_body(plan, plan.fields)
 
     @override
-    def opt_out_body(self, fields: Mapping[str, Any], opt_outs: Iterable[str]) -> list[Attribute] | None:
-        """One identifier, and the opt-outs."""
-        known = self._identifiers
-        search_by = self._search_by(fields) or choose_search_by(fields, AUTO, known)
-        return opt_out_attributes(fields, list(opt_outs), search_by, known=known, boolean_values=self._boolean_values)
+    def opt_out_body(self, plan: OptOutsOnly) -> LeadBody | None:
+        """The opt-outs alone, for a lead that is known by its id."""
+        if plan.lead_id is None:
+            return None
+        return self._lead_body(plan, dict.fromkeys(sorted(plan.lead.opt_outs), True))
+
+    def _lead_body(self, plan: Send | OptOutsOnly, fields: Mapping[str, Any]) -> LeadBody:
+        search_by = None if plan.lead_id is not None else self._search_by(fields)
+        attributes = build_attributes(
+            {name: value for name, value in fields.items() if plan.lead_id is None or name != PROSPECT_ID},
+            search_by=search_by if self._write_mode in {UPSERT, SINGLE} else None,
+            boolean_values=self._boolean_values,
+            id_key=self._id_key,
+        )
+        return LeadBody(attributes, plan.lead_id, search_by)
 
     @override
     def can_send(self, plan: Send) -> bool:
@@ -187,19 +232,35 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
     # Calls
 
     @override
-    def send(self, bodies: Sequence[Any]) -> list[Outcome]:
-        """One call in the write mode of the settings."""
-        if self._write_mode == CREATE:
-            return create_leads(self._client, bodies, self._identifiers)
-        return self.send_opt_outs(bodies)
+    def send(self, call: str, bodies: Sequence[Any]) -> list[Outcome]:
+        """One call."""
+        leads: Sequence[LeadBody] = bodies
+        if call == SINGLE:
+            return [self._send_single(lead) for lead in leads]
+        if call == UPDATE:
+            named: list[Named] = [(lead.lead_id or "", lead.attributes) for lead in leads]
+            return self._known_leads.update(named, self._identifiers)
+        attributes = [lead.attributes for lead in leads]
+        if call == CREATE:
+            return create_leads(self._client, attributes, self._identifiers)
+        if call == UPSERT:
+            return self._client.bulk_upsert(attributes, self._identifiers)
+        search_by = leads[0].search_by
+        if search_by is None:
+            return [rejected(RejectCode.NOT_FOUND, "search_by: none finds no lead to update")] * len(leads)
+        named = [update_attributes(lead.attributes, search_by) for lead in leads]
+        return self._known_leads.update_found(named, search_by, self._identifiers)
+
+    def _send_single(self, lead: LeadBody) -> Outcome:
+        fire = bool(self._config["post_updated_lead"])
+        if lead.lead_id is None:
+            return self._client.upsert_single(lead.attributes, post_updated_lead=fire)
+        return self._known_leads.update_single((lead.lead_id, lead.attributes), post_updated_lead=fire)
 
     @override
-    def send_opt_outs(self, bodies: Sequence[Any]) -> list[Outcome]:
-        """Create or update, whatever the write mode: an opt-out is for the lead that is there."""
-        if self._write_mode == SINGLE:
-            fire = bool(self._config["post_updated_lead"])
-            return [self._client.upsert_single(body, post_updated_lead=fire) for body in bodies]
-        return self._client.bulk_upsert(bodies, self._identifiers)
+    def find(self, plan: Find) -> str | None:
+        """Look the lead up by e-mail or phone."""
+        return self._known_leads.find(plan.fields, self._search_by(plan.fields))
 
     @override
     def culprits(self, error: CallRejectedError) -> Iterable[int]:
@@ -212,22 +273,22 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
         return read_rejection(error.body, error.code, self._identifiers)
 
     @override
-    def unconfirmed(self, opt_outs: Mapping[str, frozenset[str]]) -> int:
-        """Read raised opt-outs back, up to 1,000 leads a call."""
-        ids = sorted(opt_outs)
-        missing = 0
-        for start in range(0, len(ids), MAX_IDS_A_CALL):
-            group = ids[start : start + MAX_IDS_A_CALL]
-            columns = sorted({name for lead_id in group for name in opt_outs[lead_id]})
-            try:
-                read = self._client.read_leads(group, columns)
-            except CallRejectedError as error:
-                logger.warning("The opt-outs of %d leads could not be read back (%s).", len(group), error.code)
-                continue
-            for lead_id in group:
-                lead = read.get(lead_id.lower(), {})
-                missing += not all(str(lead.get(name)).lower() in {"1", "true"} for name in opt_outs[lead_id])
-        return missing
+    def read_opt_outs(self, opt_outs: Mapping[str, frozenset[str]]) -> dict[str, bool]:
+        """Read raised opt-outs back; true is what the account writes for it, or LeadSquared's own word."""
+        return self._known_leads.read(opt_outs, TRUE_WORDS | {self._boolean_values[0].strip().lower()})
+
+    @override
+    def raise_opt_outs(self, opt_outs: Mapping[str, frozenset[str]]) -> None:
+        """Raise opt-outs once more, by the leads' ids."""
+        flags = {
+            lead_id: build_attributes(
+                dict.fromkeys(sorted(names), True), search_by=None, boolean_values=self._boolean_values
+            )
+            for lead_id, names in opt_outs.items()
+        }
+        leads: list[Named] = list(flags.items())
+        for start in range(0, len(leads), LEADS_A_CALL[UPDATE]):
+            self._known_leads.update(leads[start : start + LEADS_A_CALL[UPDATE]], self._identifiers)
 
     # The account
 
@@ -235,6 +296,11 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
     def check_credentials(self) -> str | None:
         """Ask LeadSquared whose keys these are."""
         return ask_whose_keys(self.session)
+
+    @override
+    def organisation(self) -> str | None:
+        """Ask LeadSquared for the organisation's id."""
+        return organisation(self.session)
 
     @override
     def describe_account(self) -> list[str]:

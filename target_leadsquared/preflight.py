@@ -14,7 +14,7 @@ from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.messages import did_you_mean
 from lead_connectors.field_map.property_paths import MISSING
 from lead_connectors.field_map.rules import Rule
-from target_leadsquared.attributes import AUTO, DEFAULT_IDENTIFIERS, NONE, PROSPECT_ID
+from target_leadsquared.attributes import AUTO, DEFAULT_IDENTIFIERS, NONE, PROSPECT_ID, PROSPECT_ID_KEY
 from target_leadsquared.lead_fields import identifiers, is_set, parts_of_set, shipped_names
 
 LEAD_TYPE = "LeadType"
@@ -108,7 +108,7 @@ def check_against_account(
 
 
 def _search_field(search_by: str, rows: Mapping[str, Mapping[str, Any]], found: Findings) -> None:
-    if search_by in {AUTO, NONE, "ProspectId", PROSPECT_ID}:
+    if search_by in {AUTO, NONE, PROSPECT_ID_KEY, PROSPECT_ID}:
         return
     if search_by not in rows:
         found.errors.append(f"search_by: LeadSquared has no lead field {search_by}{did_you_mean(search_by, rows)}")
@@ -185,7 +185,7 @@ def _fit_parts(where: str, rule: Rule, row: Mapping[str, Any], found: Findings) 
 def _identity(field_map: FieldMap, rows: Mapping[str, Mapping[str, Any]], search_by: str, found: Findings) -> None:
     filled = field_map.fields - found.left_out
     if search_by not in {AUTO, NONE}:
-        name = PROSPECT_ID if search_by == "ProspectId" else search_by
+        name = PROSPECT_ID if search_by == PROSPECT_ID_KEY else search_by
         if name not in filled:
             found.problems.append(
                 f"Stream {field_map.stream}: nothing fills {name}, by which leads are found (search_by)"

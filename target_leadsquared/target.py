@@ -16,7 +16,7 @@ from target_leadsquared.account import UNAUTHORIZED
 from target_leadsquared.destination import LEADS_A_CALL, LeadSquaredDestination
 from target_leadsquared.errors import ERRORS
 
-OPT_OUTS = ("DoNotCall", "DoNotSMS", "DoNotEmail")
+OPT_OUTS = ("DoNotCall", "DoNotSMS", "DoNotEmail", "DoNotTrack")
 
 
 class TargetLeadSquared(DeliveryTarget):
@@ -54,8 +54,9 @@ class TargetLeadSquared(DeliveryTarget):
             th.StringType(allowed_values=list(LEADS_A_CALL)),
             default="upsert",
             title="Write mode",
-            description="upsert (Bulk/CreateOrUpdate, 25 leads a call), create (Bulk/Create, 50) or upsert_single "
-            "(Lead.CreateOrUpdate, one).",
+            description="upsert (Bulk/CreateOrUpdate, 25 leads a call), create (Bulk/Create, 50), update "
+            "(Bulk/UpdateV2, 25: only leads that exist) or upsert_single (Lead.CreateOrUpdate, one). Records that the "
+            "ledger knows are updated by their lead's id (Bulk/UpdateV2, 25).",
         ),
         th.Property(
             "post_updated_lead",
@@ -70,7 +71,8 @@ class TargetLeadSquared(DeliveryTarget):
             default="auto",
             title="Search by",
             description="Lead field that identifies a lead. auto: mx_CareCycle_Id where the account has it as an "
-            "identifier, else EmailAddress where the lead has one, else Phone. none leaves the choice to the API.",
+            "identifier, else EmailAddress where the lead has one, else Phone. none leaves the choice to the API. The "
+            "lead's id is ProspectId, or ProspectID for accounts that spell it so.",
         ),
         th.Property(
             "on_conflict",
@@ -108,7 +110,7 @@ class TargetLeadSquared(DeliveryTarget):
             vendor="LeadSquared",
             api_url="https://api.leadsquared.com",
             max_rows=max(LEADS_A_CALL.values()),
-            rows_help="The call's limit unless set: 25 with upsert, 50 with create, one with upsert_single.",
+            rows_help="The call's limit unless set: 25 with upsert and update, 50 with create, one with upsert_single.",
             max_in_flight=16,
             rate_limit={"calls": 25, "seconds": 5},
             opt_out_fields=OPT_OUTS,

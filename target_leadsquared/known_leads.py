@@ -1,0 +1,193 @@
+"""Leads that LeadSquared has: updated by their id, looked up, and read back (docs/api/leadsquared.md, 1 and 6).
+
+They go by Lead/Bulk/UpdateV2, which never creates a lead. An account without it updates them by create-or-update with
+SearchBy of the id; no page says what that does with an id that no longer exists, so the id in its response is checked.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from lead_connectors.delivery.errors import PartlySentError
+from lead_connectors.delivery.outcome import Outcome, rejected
+from lead_connectors.http.errors import CallRejectedError, DeniedError
+from lead_connectors.plugin.errors import ConnectorError
+from lead_connectors.reject_codes import RejectCode
+from target_leadsquared.account import UNAUTHORIZED
+from target_leadsquared.attributes import PHONES, PROSPECT_ID, PROSPECT_ID_KEY, Attribute, by_id
+from target_leadsquared.client import LeadSquaredClient, Named
+from target_leadsquared.response import clean_lead_id
+
+logger = logging.getLogger("target-leadsquared")
+
+UNKNOWN_SPELLING = re.compile(r"invalid searchby", re.IGNORECASE)
+EMAIL = "EmailAddress"
+NO_PERMISSION = "the lead exists, and the keys' user may not update it"
+
+
+class KnownLeads:
+    """The calls of one account that change no lead but the one that is named.
+
+    Args:
+        client: Makes the calls.
+        id_key: How SearchBy spells the lead's id: ProspectId, or ProspectID.
+    """
+
+    def __init__(self, client: LeadSquaredClient, id_key: str = PROSPECT_ID_KEY) -> None:
+        self._client = client
+        self._id_keys = [id_key, *({PROSPECT_ID_KEY, PROSPECT_ID} - {id_key})]
+        # Events, because several threads read them: each goes one way, once.
+        self._lacks_bulk_update = threading.Event()
+        self._spells_otherwise = threading.Event()
+
+    def update(self, leads: Sequence[Named], identifiers: Collection[str]) -> list[Outcome]:
+        """Update leads by their ids, 25 at most.
+
+        Args:
+            leads: The id and the attributes of each lead.
+            identifiers: The account's unique fields, to tell which one is in conflict.
+
+        Returns:
+            One outcome a lead, in order; `not_found` only where the lead does not exist any more.
+
+        Raises:
+            CallRejectedError: LeadSquared rejected the call as a whole.
+            ConnectorError: The run has to end.
+        """
+        outcomes = self._bulk_update(leads, identifiers)
+        if outcomes is None:
+            outcomes = self._upsert_by_id(leads, identifiers)
+        return self._with_proof(outcomes, [lead_id for lead_id, _ in leads])
+
+    def update_single(self, lead: Named, *, post_updated_lead: bool) -> Outcome:
+        """Update one lead by its id, with the account's automations where they are asked for. As `update`."""
+        lead_id, attributes = lead
+
+        def call(id_key: str) -> list[Outcome]:
+            body = by_id(attributes, lead_id, id_key)
+            return [self._client.upsert_single(body, post_updated_lead=post_updated_lead)]
+
+        return self._with_proof(self._in_one_spelling(call), [lead_id])[0]
+
+    def update_found(self, leads: Sequence[Named], search_by: str, identifiers: Collection[str]) -> list[Outcome]:
+        """Update leads that a unique field finds, 25 at most; arguments and errors as `update`.
+
+        Raises:
+            SettingsError: The account does not have the call: what it would not find, no other call may create.
+        """
+        return self._client.bulk_update(leads, search_by, identifiers)
+
+    def find(self, fields: Mapping[str, Any], search_by: str | None) -> str | None:
+        """The id of the lead that LeadSquared finds by a field, looked up by e-mail or phone.
+
+        Args:
+            fields: API field to value, less what belongs to another lead.
+            search_by: The field that finds the lead.
+        """
+        phones = [str(fields[name]) for name in PHONES if fields.get(name)]
+        emails = [str(fields[EMAIL])] if fields.get(EMAIL) else []
+        if search_by == EMAIL:
+            phones = []
+        elif search_by in PHONES:
+            emails, phones = [], [str(fields[search_by])]
+        for lead in self._client.find_all(emails, phones):
+            if search_by is None or _is_same(search_by, lead.get(search_by), fields.get(search_by)):
+                return clean_lead_id(lead.get(PROSPECT_ID))
+        return None
+
+    def read(self, fields_by_id: Mapping[str, frozenset[str]], true_words: Collection[str]) -> dict[str, bool]:
+        """By the id of each lead that exists: whether its fields are true.
+
+        Args:
+            fields_by_id: Lead id to fields, at most `MAX_IDS_A_CALL`.
+            true_words: How the account may write true, in lower case.
+        """
+        columns = sorted({name for fields in fields_by_id.values() for name in fields})
+        leads = self._client.read_leads(list(fields_by_id), columns)
+        return {
+            lead_id: all(str(leads[lead_id].get(name)).strip().lower() in true_words for name in fields)
+            for lead_id, fields in fields_by_id.items()
+            if lead_id in leads
+        }
+
+    def _bulk_update(self, leads: Sequence[Named], identifiers: Collection[str]) -> list[Outcome] | None:
+        """Update by UpdateV2; None where the account does not have it."""
+        if self._lacks_bulk_update.is_set():
+            return None
+        try:
+            return self._client.bulk_update(leads, None, identifiers)
+        except DeniedError as error:
+            if error.status == UNAUTHORIZED:
+                raise
+        except CallRejectedError as error:
+            if error.status not in {403, 404, 405} and error.code not in {
+                "MXUnAuthorizedAccessException",
+                "MXUnauthorizedRequestException",
+            }:
+                raise
+        if not self._lacks_bulk_update.is_set():
+            self._lacks_bulk_update.set()
+            logger.warning(
+                "LeadSquared does not offer Lead/Bulk/UpdateV2 to these keys. Known leads are updated by "
+                "CreateOrUpdate with SearchBy of their id instead."
+            )
+        return None
+
+    def _upsert_by_id(self, leads: Sequence[Named], identifiers: Collection[str]) -> list[Outcome]:
+        def call(id_key: str) -> list[Outcome]:
+            bodies = [by_id(attributes, lead_id, id_key) for lead_id, attributes in leads]
+            return self._client.bulk_upsert(bodies, identifiers)
+
+        return self._in_one_spelling(call)
+
+    def _in_one_spelling(self, call: Any) -> list[Outcome]:
+        """Make a call with the id as SearchBy; where LeadSquared does not know the spelling, once in the other one."""
+        first, other = self._id_keys
+        if not self._spells_otherwise.is_set():
+            try:
+                outcomes: list[Outcome] = call(first)
+            except CallRejectedError as error:
+                if not UNKNOWN_SPELLING.search(str(error.body)):
+                    raise
+            else:
+                if not any(UNKNOWN_SPELLING.search(outcome.reason) for outcome in outcomes):
+                    return outcomes
+            self._spells_otherwise.set()
+        return list(call(other))
+
+    def _with_proof(self, outcomes: list[Outcome], lead_ids: Sequence[str]) -> list[Outcome]:
+        """`not_found` only for leads that reading does not find either: it may be a lack of permission, too."""
+        missing = {place: lead_ids[place] for place, outcome in enumerate(outcomes) if _is_missing(outcome)}
+        if not missing:
+            return outcomes
+        try:
+            there = self._client.read_leads(list(missing.values()), [])
+        except (CallRejectedError, DeniedError):
+            there = {lead_id: {} for lead_id in missing.values()}
+        except ConnectorError as error:
+            known = {place: outcome for place, outcome in enumerate(outcomes) if place not in missing}
+            raise PartlySentError(known, error) from error
+        for place, lead_id in missing.items():
+            if lead_id in there:
+                outcomes[place] = rejected(RejectCode.PERMISSION, f"{outcomes[place].reason}; {NO_PERMISSION}")
+        return outcomes
+
+
+def _is_missing(outcome: Outcome) -> bool:
+    return outcome.code is RejectCode.NOT_FOUND
+
+
+def _is_same(field: str, one: Any, other: Any) -> bool:
+    if field in PHONES:
+        one, other = (re.sub(r"[^0-9]", "", str(value or "")) for value in (one, other))
+    return bool(one) and str(one).strip().lower() == str(other).strip().lower()
+
+
+def update_attributes(attributes: Sequence[Attribute], search_by: str | None) -> Named:
+    """Take the value that names a lead out of its attributes."""
+    value = next(str(pair["Value"]) for pair in attributes if pair["Attribute"] == search_by)
+    return value, [pair for pair in attributes if pair["Attribute"] != search_by]
