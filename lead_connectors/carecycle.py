@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.http.address import account_of, base_address
+from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.http.quota import Quota
 from lead_connectors.http.response import ErrorFormat
 from lead_connectors.http.session import ApiSession

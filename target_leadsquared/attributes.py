@@ -85,6 +85,7 @@ def build_attributes(
     Args:
         fields: `Mapped.fields`; an object of named fields is a custom field set, None empties a field.
         search_by: What `choose_search_by` returned; None sends no SearchBy (`write_mode` ``create`` takes none).
+        id_key: How SearchBy spells the lead's id.
         boolean_values: How true and false are written.
 
     Returns:

@@ -69,9 +69,7 @@ class LeadSquaredClient:
         """
         return self._rows(BULK_CREATE, leads, identifiers, Retry.ASK)
 
-    def bulk_update(
-        self, leads: Sequence[Named], search_by: str | None, identifiers: Collection[str]
-    ) -> list[Outcome]:
+    def bulk_update(self, leads: Sequence[Named], search_by: str | None, identifiers: Collection[str]) -> list[Outcome]:
         """Update leads that exist, 25 at most; nobody is created. Arguments and errors as `bulk_upsert`.
 
         Args:

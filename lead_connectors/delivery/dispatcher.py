@@ -250,9 +250,11 @@ class Dispatcher:
             return True
         if len(self._in_flight) >= min(self._max_in_flight, self._useful_in_flight(self._max_in_flight)):
             return False
-        # Where the oldest lead still waits, room is kept for its own batch.
-        kept = self._batch_size if self._oldest_waits() else 0
-        return self._max_past_oldest is None or self._past_oldest() + kept <= self._max_past_oldest - self._batch_size
+        if self._max_past_oldest is None:
+            return True
+        # Where the oldest lead still waits for another one, room is kept for its own batch.
+        kept = self._batch_size if self._oldest_waits() and not self._is_too_far() else 0
+        return self._past_oldest() + kept <= self._max_past_oldest - self._batch_size
 
     def _must_send(self) -> bool:
         """Whether a batch has to go though it is not full."""
@@ -263,7 +265,7 @@ class Dispatcher:
         """Whether no batch may start before that of the oldest lead, which is ready."""
         if self._max_past_oldest is None or not self._oldest_waits() or self._oldest() in self._behind:
             return False
-        return self._past_oldest() > max(0, self._max_past_oldest - 3 * self._batch_size)
+        return self._past_oldest() > self._max_past_oldest - 2 * self._batch_size
 
     def _oldest_waits(self) -> bool:
         return self._oldest() == next(iter(self._waiting))

@@ -62,7 +62,9 @@ class OptOuts:
     def read_back(self) -> None:
         """Read back what was raised. What is not there, and what cannot be read, is open."""
         raised, self._raised = self._raised, {}
-        fields = {lead_id: frozenset[str]().union(*(lead.opt_outs for lead, _ in raised[lead_id])) for lead_id in raised}
+        fields = {
+            lead_id: frozenset[str]().union(*(lead.opt_outs for lead, _ in raised[lead_id])) for lead_id in raised
+        }
         try:
             stayed = self._read(fields)
         except StoppedError:

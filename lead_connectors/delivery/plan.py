@@ -214,19 +214,17 @@ def _settle_opt_outs(plan: OptOutsOnly, known: Known, rules: Rules, learned: Lea
     lead, outcome = plan.lead, plan.outcome
     if not lead.opt_outs:
         return Finish(lead, outcome)
+    may_find = rules.can_find and not learned.is_looked_up
     if outcome.is_delivered:
         # They went with the lead. Where the response did not name it, it is looked up to see them there.
-        if rules.can_find and not learned.is_looked_up:
+        if may_find:
             return Find(lead, plan.left_out, outcome)
-        if rules.confirms and plan.lead_id is None:
-            return _open(lead, outcome)
-        return Finish(lead, outcome, OptOutState.RAISED, plan.lead_id)
+        is_seen = plan.lead_id is not None or not rules.confirms
+        return Finish(lead, outcome, OptOutState.RAISED, plan.lead_id) if is_seen else _open(lead, outcome)
     exists = plan.lead_id is not None or (known.is_known and not learned.is_gone)
     if exists and rules.can_raise(plan):
         return plan
-    if rules.can_find and not learned.is_looked_up:
-        return Find(lead, plan.left_out, outcome)
-    return _open(lead, outcome)
+    return Find(lead, plan.left_out, outcome) if may_find else _open(lead, outcome)
 
 
 def _open(lead: Lead, outcome: Outcome) -> Finish:
@@ -243,9 +241,7 @@ def _is_older(lead: Lead, known: Known) -> bool:
 
 def _conflict(fields: tuple[str, ...]) -> Outcome:
     reason = f"{', '.join(fields)} belongs to another record"
-    return dataclasses.replace(
-        rejected(RejectCode.CONFLICT, reason, conflicting_fields=fields), is_by_ledger=True
-    )
+    return dataclasses.replace(rejected(RejectCode.CONFLICT, reason, conflicting_fields=fields), is_by_ledger=True)
 
 
 # What a response asks for
@@ -263,28 +259,34 @@ def learn(plan: Call, outcome: Outcome, learned: Learned, rules: Rules) -> Learn
     Returns:
         More to plan by, or the end.
     """
-    lead = plan.lead
     if isinstance(plan, Find):
         return dataclasses.replace(learned, is_looked_up=True, found=outcome.lead_id)
-    is_gone = plan.lead_id is not None and outcome.code is RejectCode.NOT_FOUND and not learned.is_gone
-    if isinstance(plan, OptOutsOnly):
-        if outcome.is_delivered:
-            return Finish(lead, plan.outcome, OptOutState.RAISED, outcome.lead_id or plan.lead_id)
-        if is_gone:
-            return dataclasses.replace(learned, is_gone=True, outcome=plan.outcome)
-        return _open(lead, plan.outcome)
+    if plan.lead_id is not None and outcome.code is RejectCode.NOT_FOUND and not learned.is_gone:
+        own = plan.outcome if isinstance(plan, OptOutsOnly) else None
+        return dataclasses.replace(learned, is_gone=True, outcome=own)
+    if isinstance(plan, Send):
+        return (
+            _taken(plan, outcome, learned, rules) if outcome.is_delivered else _refused(plan, outcome, learned, rules)
+        )
     if outcome.is_delivered:
-        if lead.opt_outs and rules.confirms and outcome.lead_id is None:
-            return dataclasses.replace(learned, outcome=outcome)
-        raised = OptOutState.RAISED if lead.opt_outs else OptOutState.NONE
-        return Finish(lead, outcome, raised, outcome.lead_id)
-    if is_gone:
-        return dataclasses.replace(learned, is_gone=True)
+        return Finish(plan.lead, plan.outcome, OptOutState.RAISED, outcome.lead_id or plan.lead_id)
+    return _open(plan.lead, plan.outcome)
+
+
+def _taken(plan: Send, outcome: Outcome, learned: Learned, rules: Rules) -> Learned | Finish:
+    lead = plan.lead
+    if lead.opt_outs and rules.confirms and outcome.lead_id is None:
+        return dataclasses.replace(learned, outcome=outcome)
+    raised = OptOutState.RAISED if lead.opt_outs else OptOutState.NONE
+    return Finish(lead, outcome, raised, outcome.lead_id)
+
+
+def _refused(plan: Send, outcome: Outcome, learned: Learned, rules: Rules) -> Learned | Finish:
     further = frozenset(outcome.conflicting_fields) - plan.left_out
     conflicting = learned.conflicting.union(further)
     shorter = dataclasses.replace(plan, left_out=plan.left_out | further)
     if further and rules.on_conflict == LEAVE_OUT and rules.can_send(shorter):
         return dataclasses.replace(learned, conflicting=conflicting)
-    if not lead.opt_outs:
-        return Finish(lead, outcome)
+    if not plan.lead.opt_outs:
+        return Finish(plan.lead, outcome)
     return dataclasses.replace(learned, conflicting=conflicting, outcome=outcome)

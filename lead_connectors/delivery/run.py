@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -209,7 +209,7 @@ class DeliveryRun:
         while self._dispatcher.is_busy or self._dispatcher.waiting:
             self.attend(self._events.get())
             self._dispatcher.start(flush=True)
-        self._stop_rules.check()
+        self._stop_rules.check(at_end=True)
         self._opt_outs.read_back()
         self._write_safe_state(last=True)
         if self._opt_outs.need_person:

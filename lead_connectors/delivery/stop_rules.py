@@ -9,6 +9,8 @@ from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.delivery.report import Report
 
 MAX_REJECTS_ALWAYS_ALLOWED = 10
+JUDGED_FROM = 100
+"""So many records have their outcome before the share of rejects is judged: their order must not decide."""
 ALL_IN_CONFLICT = 20
 """So many records of a stream, all of them in conflict with the ledger, are no coincidence."""
 
@@ -41,8 +43,11 @@ class StopRules:
             return None
         return next((stream for stream in self._in_conflict if stream not in self._sound), None)
 
-    def check(self) -> None:
+    def check(self, *, at_end: bool = False) -> None:
         """Stop the run where a person has to look.
+
+        Args:
+            at_end: Every record has its outcome.
 
         Raises:
             PersonNeededError: A whole stream is in conflict with the ledger, or too many records are rejected.
@@ -60,6 +65,8 @@ class StopRules:
             )
             raise PersonNeededError(msg)
         count, accounted = self._report.rejected_without_conflicts, self._report.accounted
+        if accounted < JUDGED_FROM and not at_end:
+            return
         if count <= MAX_REJECTS_ALWAYS_ALLOWED or count * 100 <= self._limit * accounted:
             return
         msg = (

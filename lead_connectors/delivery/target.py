@@ -371,7 +371,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     def _log_second(self, problem: Exception | None, error: Exception) -> None:
         if problem is not None and str(problem) != str(error):
             what = str(error) if isinstance(error, ConnectorError) else type(error).__name__
-            self.logger.error("A second error while stopping: %s.", what.rstrip("."))  # noqa: TRY400
+            self.logger.error("A second error while stopping: %s.", what.rstrip("."))
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

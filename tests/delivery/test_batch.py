@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_connectors.delivery.batch import send_split
+from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.http.errors import CallRejectedError, TransientError
 
 BATCH = 25
@@ -22,17 +23,19 @@ class Api:
         self.bad, self.named = bad, named
         self.calls: list[list[int]] = []
 
-    def send(self, items: Sequence[int]) -> list[str]:
+    def send(self, items: Sequence[int]) -> list[Outcome]:
         self.calls.append(list(items))
         if self.bad & set(items):
             raise CallRejectedError(status=400, code="MXInvalidInputException", body=[])
-        return [f"accepted {item}" for item in items]
+        return [Outcome(Status.ACCEPTED, lead_id=f"accepted {item}") for item in items]
 
     def deliver(self, items: Sequence[int]) -> list[str]:
-        def reject(_: CallRejectedError) -> str:
-            return f"rejected {self.calls[-1][0]}"
+        def reject(_: CallRejectedError) -> Outcome:
+            return Outcome(Status.REJECTED, lead_id=f"rejected {self.calls[-1][0]}")
 
-        return send_split(items, self.send, rejection=reject, culprits=lambda _: self.named)
+        outcomes: dict[int, Outcome] = {}
+        send_split(items, self.send, rejection=reject, culprits=lambda _: self.named, took=outcomes.__setitem__)
+        return [str(outcomes[place].lead_id) for place in range(len(items))]
 
 
 @given(
@@ -58,11 +61,17 @@ def test_a_good_lead_is_accepted_once(bad: set[int], named: list[int]) -> None:
 def test_the_good_leads_cost_one_call_where_the_api_names_the_bad() -> None:
     api = Api({3, 7}, named=[3, 7])
 
-    def send_and_name_by_place(items: Sequence[int]) -> list[str]:
+    def send_and_name_by_place(items: Sequence[int]) -> list[Outcome]:
         api.named = [place for place, item in enumerate(items) if item in api.bad]
         return api.send(items)
 
-    send_split(range(BATCH), send_and_name_by_place, rejection=str, culprits=lambda _: api.named)
+    send_split(
+        range(BATCH),
+        send_and_name_by_place,
+        rejection=lambda _: Outcome(Status.REJECTED),
+        culprits=lambda _: api.named,
+        took=lambda *_: None,
+    )
     assert [len(call) for call in api.calls] == [BATCH, BATCH - 2, 1, 1]
 
 
@@ -80,8 +89,14 @@ def test_many_bad_leads_cost_hardly_more_than_single_calls() -> None:
 
 
 def test_a_fault_is_no_rejection() -> None:
-    def send(_: Sequence[int]) -> list[str]:
+    def send(_: Sequence[int]) -> list[Outcome]:
         raise TransientError
 
     with pytest.raises(TransientError):
-        send_split([1, 2], send, rejection=str, culprits=lambda _: [])
+        send_split(
+            [1, 2],
+            send,
+            rejection=lambda _: Outcome(Status.REJECTED),
+            culprits=lambda _: [],
+            took=lambda *_: None,
+        )

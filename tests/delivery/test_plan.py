@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
-from lead_connectors.delivery.outcome import Status, rejected
-from lead_connectors.delivery.plan import Call, Finish, Known, OptOutsOnly, Send, make_plan
+from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.delivery.plan import (
+    NOTHING,
+    Call,
+    Find,
+    Finish,
+    Known,
+    Learned,
+    OptOutsOnly,
+    OptOutState,
+    Rules,
+    Send,
+    learn,
+    make_plan,
+)
 from lead_connectors.reject_codes import RejectCode
 from tests.delivery.leads import a_lead
 
 FIELDS = {"Email": "a@example.com", "Phone": "1"}
-NEVER, UNCHANGED = Known(), Known(accepted_at=5.0, is_unchanged=True)
+NEVER, UNCHANGED = Known(), Known(is_known=True, accepted_at=5.0, is_unchanged=True)
+KNOWN = Known(is_known=True, accepted_at=5.0, lead_id="L1")
 SHARED_PHONE = Known(owned_by_others=("Phone",))
 INVALID = rejected(RejectCode.INVALID_VALUE, "Phone is not a phone number")
 
 
 def plan(
     known: Known = NEVER,
+    learned: Learned = NOTHING,
     *,
     on_conflict: str = "reject",
-    dry_run: bool = False,
     opt_outs: tuple[str, ...] = (),
-    can_leave_out: bool = True,
+    can_send: bool = True,
+    can_raise: bool = True,
+    can_find: bool = True,
     **lead: Any,
 ) -> Call | Finish:
-    return make_plan(
-        a_lead(0, "ann", fields=FIELDS, opt_outs=opt_outs, **lead),
-        known,
-        on_conflict=on_conflict,
-        dry_run=dry_run,
-        can_leave_out=lambda _: can_leave_out,
-    )
+    rules = Rules(on_conflict, lambda _: can_send, lambda _: can_raise, can_find=can_find, confirms=True)
+    return make_plan(a_lead(0, "ann", fields=FIELDS, opt_outs=opt_outs, **lead), known, rules, learned)
 
 
 def test_a_lead_that_nobody_knows_is_sent_whole() -> None:
@@ -47,16 +59,47 @@ def test_a_lead_that_has_not_changed_costs_no_call() -> None:
     assert found.outcome.status is Status.UNCHANGED
 
 
-def test_a_rejected_lead_is_finished_and_its_opt_outs_are_sent() -> None:
+def test_a_known_lead_is_updated_by_its_id() -> None:
+    found = plan(Known(is_known=True, accepted_at=5.0, lead_id="L1"))
+    assert isinstance(found, Send)
+    assert found.lead_id == "L1"
+
+
+def test_a_rejected_lead_is_finished_and_its_opt_outs_go_to_its_own_lead() -> None:
     assert plan(rejected=INVALID) == Finish(a_lead(0, "ann", fields=FIELDS, rejected=INVALID), INVALID)
-    found = plan(rejected=INVALID, opt_outs=("DoNotCall",))
+    found = plan(KNOWN, rejected=INVALID, opt_outs=("DoNotCall",))
     assert isinstance(found, OptOutsOnly)
-    assert found.outcome is INVALID
+    assert (found.outcome, found.lead_id) == (INVALID, "L1")
+
+
+def test_the_opt_out_of_a_rejected_lead_that_nobody_knows_is_looked_up_before_anything_is_written() -> None:
+    found = plan(SHARED_PHONE, rejected=INVALID, opt_outs=("DoNotCall",))
+    assert isinstance(found, Find)
+    assert found.fields == {"Email": "a@example.com"}, "nobody is found by somebody else's phone"
+    there = plan(SHARED_PHONE, Learned(is_looked_up=True, found="L7"), rejected=INVALID, opt_outs=("DoNotCall",))
+    assert isinstance(there, OptOutsOnly)
+    assert there.lead_id == "L7"
+    for learned in (Learned(is_looked_up=True), Learned(is_looked_up=True, is_found_foreign=True)):
+        nobody = plan(rejected=INVALID, opt_outs=("DoNotCall",), learned=learned)
+        assert isinstance(nobody, Finish)
+        assert (nobody.opt_outs, nobody.outcome.code) == (OptOutState.OPEN, RejectCode.INVALID_VALUE)
+        assert "opt-outs are open" in nobody.outcome.reason
+
+
+def test_a_lead_that_is_gone_is_looked_up_and_then_introduced_anew() -> None:
+    gone = Known(is_known=True, accepted_at=5.0)
+    assert isinstance(plan(gone, Learned(is_gone=True)), Find)
+    anew = plan(gone, Learned(is_gone=True, is_looked_up=True))
+    assert isinstance(anew, Send)
+    assert anew.lead_id is None
+    taken = plan(gone, Learned(is_gone=True, is_looked_up=True, is_found_foreign=True))
+    assert isinstance(taken, Finish)
+    assert taken.outcome.code is RejectCode.CONFLICT
 
 
 @pytest.mark.parametrize(("opt_outs", "kind"), [((), Finish), (("DoNotCall",), OptOutsOnly)])
 def test_an_older_version_is_not_sent_but_its_opt_outs_hold(opt_outs: tuple[str, ...], kind: type) -> None:
-    found = plan(Known(accepted_at=9.0), rejected_at=8.0, opt_outs=opt_outs)
+    found = plan(Known(is_known=True, accepted_at=9.0), rejected_at=8.0, opt_outs=opt_outs)
     assert isinstance(found, kind)
     assert not isinstance(found, Send)
     assert found.outcome.status is Status.COLLAPSED
@@ -75,7 +118,7 @@ def test_leave_out_sends_the_rest_where_the_lead_can_still_be_found() -> None:
     found = plan(SHARED_PHONE, on_conflict="leave_out")
     assert isinstance(found, Send)
     assert found.fields == {"Email": "a@example.com"}
-    assert isinstance(plan(SHARED_PHONE, on_conflict="leave_out", can_leave_out=False), Finish)
+    assert isinstance(plan(SHARED_PHONE, on_conflict="leave_out", can_send=False), Finish)
 
 
 def test_overwrite_does_not_ask_whose_field_it_is() -> None:
@@ -84,7 +127,48 @@ def test_overwrite_does_not_ask_whose_field_it_is() -> None:
     assert found.fields == FIELDS
 
 
-@pytest.mark.parametrize("known", [NEVER, UNCHANGED, SHARED_PHONE, Known(accepted_at=9.0)])
-@pytest.mark.parametrize("lead", [{}, {"rejected": INVALID}, {"rejected_at": 8.0}])
-def test_a_dry_run_never_makes_a_call(known: Known, lead: dict[str, Any]) -> None:
-    assert isinstance(plan(known, dry_run=True, opt_outs=("DoNotCall",), **lead), Finish)
+def test_only_a_conflict_that_the_ledger_alone_sees_is_called_so() -> None:
+    by_ledger = plan(SHARED_PHONE)
+    assert isinstance(by_ledger, Finish)
+    assert by_ledger.outcome.is_by_ledger
+
+
+SENT = Send(a_lead(0, "ann", fields=FIELDS, opt_outs={"DoNotCall"}), lead_id="L1")
+GONE = rejected(RejectCode.NOT_FOUND)
+CONFLICT = rejected(RejectCode.CONFLICT, conflicting_fields=("Phone",))
+RULES = Rules("leave_out", lambda _: True, can_find=True, confirms=True)
+
+
+def test_what_responses_ask_for() -> None:
+    assert learn(SENT, GONE, NOTHING, RULES) == Learned(is_gone=True)
+    assert learn(SENT, CONFLICT, NOTHING, RULES) == Learned(conflicting=frozenset({"Phone"}))
+    assert learn(SENT, INVALID, NOTHING, RULES) == Learned(INVALID), "its opt-outs are left to be settled"
+    done = learn(SENT, Outcome(Status.UPDATED, lead_id="L1"), NOTHING, RULES)
+    assert done == Finish(SENT.lead, Outcome(Status.UPDATED, lead_id="L1"), OptOutState.RAISED, "L1")
+    unnamed = learn(SENT, Outcome(Status.UPDATED), NOTHING, RULES)
+    assert unnamed == Learned(Outcome(Status.UPDATED)), "it is looked up, to see the opt-outs there"
+
+
+def test_a_lead_is_introduced_anew_once() -> None:
+    again = learn(SENT, GONE, Learned(is_gone=True, is_looked_up=True), RULES)
+    assert again == Learned(GONE, is_gone=True, is_looked_up=True)
+
+
+@pytest.mark.parametrize("outcome", [GONE, INVALID, CONFLICT, Outcome(Status.UPDATED), Outcome(Status.CREATED)])
+@pytest.mark.parametrize("on_conflict", ["reject", "leave_out", "overwrite"])
+@pytest.mark.parametrize("known", [NEVER, KNOWN, SHARED_PHONE])
+@pytest.mark.parametrize("opt_outs", [(), ("DoNotCall",)])
+def test_every_lead_comes_to_an_end(
+    outcome: Outcome, on_conflict: str, known: Known, opt_outs: tuple[str, ...]
+) -> None:
+    lead = a_lead(0, "ann", fields=FIELDS, opt_outs=opt_outs)
+    rules = Rules(on_conflict, lambda plan: bool(plan.fields), can_find=True, confirms=True)
+    learned: Learned | Finish = NOTHING
+    for _ in range(8):
+        assert isinstance(learned, Learned)
+        now = dataclasses.replace(known, lead_id=None) if learned.is_gone else known
+        step = make_plan(lead, now, rules, learned)
+        learned = step if isinstance(step, Finish) else learn(step, outcome, learned, rules)
+        if isinstance(learned, Finish):
+            return
+    pytest.fail("no end")

@@ -1,4 +1,4 @@
-"""One batch: every lead has one result, conflicts are sent once more without the field, opt-outs survive rejection."""
+"""One batch: every lead has its outcome as soon as it is known, whatever becomes of the others."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
-from lead_connectors.delivery.batch import Result, send_batch
+from lead_connectors.delivery.batch import send_batch
+from lead_connectors.delivery.errors import PartlySentError
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
-from lead_connectors.delivery.plan import Call, OptOutsOnly, Send
-from lead_connectors.http.errors import TransientError
+from lead_connectors.delivery.plan import Call, Find, OptOutsOnly, Send
+from lead_connectors.http.errors import CallRejectedError, TransientError
 from lead_connectors.reject_codes import RejectCode
 from tests.delivery.fake_destination import Body, CapableDestination, FakeDestination
 from tests.delivery.leads import a_lead
 
-CREATED = Outcome(Status.CREATED, lead_id="L1")
-PHONE_TAKEN = rejected(RejectCode.CONFLICT, conflicting_fields=("Phone",))
 INVALID = rejected(RejectCode.INVALID_VALUE)
 
 
@@ -25,99 +25,82 @@ def person(name: str, *opt_outs: str, **fields: Any) -> Send:
     return Send(a_lead(0, name, fields={"Name": name, "Email": f"{name}@example.com", **fields}, opt_outs=opt_outs))
 
 
-def sent(destination: FakeDestination, *plans: Call, leave_out: bool = False) -> list[Result]:
-    results = send_batch(destination, plans, leave_out=leave_out)
-    assert len(results) == len(plans)
-    return results
+def sent(destination: FakeDestination, *plans: Call) -> list[Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    send_batch(destination, plans, outcomes.__setitem__)
+    return [outcomes[place] for place in range(len(plans))]
 
 
-@given(bad=st.sets(st.integers(0, 7)), opted_out=st.sets(st.integers(0, 7)), minimal_fails=st.booleans())
-def test_good_leads_are_accepted_whatever_their_neighbours_are(
-    bad: set[int], opted_out: set[int], *, minimal_fails: bool
-) -> None:
+@given(bad=st.sets(st.integers(0, 7)))
+def test_good_leads_are_accepted_whatever_their_neighbours_are(bad: set[int]) -> None:
     destination = FakeDestination()
     destination.rejects_calls_with = {str(n) for n in bad}
-    if minimal_fails:
-        destination.outcome_of = lambda body: Outcome(Status.ACCEPTED) if "Name" in body else INVALID
-    plans = [person(str(n), *(["DoNotCall"] if n in opted_out else [])) for n in range(8)]
-    results = sent(destination, *plans)
-    for n, result in enumerate(results):
-        assert result.outcome.is_delivered == (n not in bad)
-        assert result.are_opt_outs_raised == (n in opted_out and (n not in bad or not minimal_fails))
-    raised = [body for call in destination.opt_out_calls for body in call]
-    assert {body["Email"] for body in raised} == {f"{n}@example.com" for n in bad & opted_out}
-    assert all("Name" not in body for body in raised), "nothing but the identifier and the opt-outs"
+    outcomes = sent(destination, *(person(str(n)) for n in range(8)))
+    assert [outcome.is_delivered for outcome in outcomes] == [n not in bad for n in range(8)]
 
 
-def test_a_conflict_is_sent_once_more_without_the_field() -> None:
-    destination = CapableDestination()
-    destination.outcome_of = lambda body: PHONE_TAKEN if "Phone" in body else CREATED
-    (first, second) = sent(destination, person("ann"), person("bob", Phone="1"), leave_out=True)
-    assert first.outcome is CREATED
-    assert second.outcome is CREATED
-    assert isinstance(second.plan, Send)
-    assert second.plan.left_out == {"Phone"}, "the result says what was sent in the end"
-    assert [len(call) for call in destination.calls] == [2, 1]
-
-
-def test_a_conflict_in_every_field_stays_a_conflict() -> None:
-    destination = CapableDestination()
-    destination.outcome_of = lambda _: rejected(RejectCode.CONFLICT, conflicting_fields=("Phone", "Email"))
-    (result,) = sent(destination, person("bob", Phone="1"), leave_out=True)
-    assert result.outcome.code is RejectCode.CONFLICT
-    assert len(destination.calls) == 1
-
-
-@pytest.mark.parametrize("kind", [FakeDestination, CapableDestination])
-def test_without_the_setting_or_the_ability_a_conflict_is_final(kind: type[FakeDestination]) -> None:
-    destination = kind()
-    destination.outcome_of = lambda _: PHONE_TAKEN
-    able = isinstance(destination, CapableDestination)
-    (result,) = sent(destination, person("bob", Phone="1"), leave_out=not able)
-    assert result.outcome is PHONE_TAKEN
-    assert len(destination.calls) == 1
-
-
-def test_an_opt_out_never_goes_by_a_field_that_belongs_to_somebody_else() -> None:
-    def respond(body: Body) -> Outcome:
-        return PHONE_TAKEN if "Name" in body else CREATED
-
-    destination = FakeDestination()
-    destination.outcome_of = respond
-    (result,) = sent(destination, person("bob", "DoNotCall", Phone="1"))
-    assert destination.opt_out_calls == [[{"Email": "bob@example.com", "DoNotCall": True}]]
-    assert (result.outcome, result.are_opt_outs_raised, result.opt_out_lead_id) == (PHONE_TAKEN, True, "L1")
-
-
-def test_opt_outs_only_makes_no_other_call_and_keeps_the_outcome() -> None:
+def test_opt_outs_of_a_rejected_lead_go_with_the_others() -> None:
     destination = FakeDestination()
     only = OptOutsOnly(person("ann", "DoNotCall").lead, INVALID)
     first, second = sent(destination, only, person("bob"))
-    assert (first.outcome, first.are_opt_outs_raised) == (INVALID, True)
-    assert second.outcome.is_delivered
-    assert [body["Name"] for call in destination.calls for body in call] == ["bob"]
+    assert first.is_delivered
+    assert second.is_delivered
+    assert destination.calls == [
+        [{"key": ("people", "ann"), "DoNotCall": True}, {"Name": "bob", "Email": "bob@example.com"}]
+    ]
 
 
-def test_an_opt_out_of_nobody_who_can_be_found_stays_open() -> None:
-    destination = FakeDestination()
-    nobody = OptOutsOnly(a_lead(0, "x", fields={"Name": "x"}, opt_outs={"DoNotCall"}), INVALID)
-    (result,) = sent(destination, nobody)
-    assert not result.are_opt_outs_raised
-    assert destination.opt_out_calls == []
+def test_a_lead_is_looked_up_without_a_write() -> None:
+    destination = CapableDestination()
+    destination.found = {"ann@example.com": "L1"}
+    assert [outcome.lead_id for outcome in sent(destination, Find(person("ann").lead))] == ["L1"]
+    assert destination.calls == []
 
 
-def test_a_fault_ends_the_batch_as_a_whole() -> None:
-    destination = FakeDestination()
-    destination.error = TransientError("gone")
+def test_a_lead_that_cannot_be_written_is_rejected_alone() -> None:
+    class Choosy(FakeDestination):
+        @override
+        def body(self, plan: Send) -> Body:
+            return {"Name": plan.fields["Name"].upper()}
+
+    first, second = sent(Choosy(), person("ann"), Send(a_lead(1, "bob", fields={"Name": 7})))
+    assert first.is_delivered
+    assert second.code is RejectCode.INVALID_VALUE
+    assert "7" not in second.reason
+
+
+@pytest.mark.parametrize("error", [TransientError("gone"), CallRejectedError(status=400, code="Bad")])
+def test_what_is_known_is_kept_when_the_rest_fails(error: Exception) -> None:
+    class Half(FakeDestination):
+        @override
+        def send(self, call: str, bodies: Any) -> list[Outcome]:
+            self.calls.append(list(bodies))
+            if len(self.calls) == 1:
+                raise PartlySentError({1: Outcome(Status.CREATED)}, error)
+            raise error
+
+    outcomes: dict[int, Outcome] = {}
+    plans = [person("ann"), person("bob"), person("cat")]
+    if isinstance(error, TransientError):
+        with pytest.raises(TransientError):
+            send_batch(Half(), plans, outcomes.__setitem__)
+        assert {place: outcome.status for place, outcome in outcomes.items()} == {1: Status.CREATED}
+    else:
+        send_batch(Half(), plans, outcomes.__setitem__)
+        assert [outcomes[place].is_delivered for place in range(3)] == [False, True, False]
+
+
+def test_a_fault_after_some_good_calls_keeps_their_outcomes() -> None:
+    class LastFails(FakeDestination):
+        @override
+        def send(self, call: str, bodies: Any) -> list[Outcome]:
+            if len(self.calls) == 2:
+                self.error = TransientError("gone")
+            return super().send(call, bodies)
+
+    destination = LastFails()
+    destination.rejects_calls_with = {"3"}
+    outcomes: dict[int, Outcome] = {}
     with pytest.raises(TransientError):
-        sent(destination, person("ann"))
-
-
-def test_opt_outs_keep_to_the_size_of_their_own_call() -> None:
-    class Smaller(FakeDestination):
-        opt_out_batch_size = 3
-
-    destination = Smaller()
-    only = [OptOutsOnly(person(str(n), "DoNotCall").lead, INVALID) for n in range(8)]
-    assert all(result.are_opt_outs_raised for result in sent(destination, *only))
-    assert [len(call) for call in destination.opt_out_calls] == [3, 3, 2]
+        send_batch(destination, [person(str(n)) for n in range(4)], outcomes.__setitem__)
+    assert sorted(outcomes) == [0, 1], "the first half was accepted before the fault"
