@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lead_connectors.http.address import account_of, base_address
+from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.http.quota import Quota
 from lead_connectors.http.response import ErrorFormat
 from lead_connectors.http.session import ApiSession
@@ -15,6 +16,7 @@ from lead_connectors.plugin.redaction import REDACTED
 
 DEFAULT_API_URL = "https://api.carecycle.ai"
 KEY_HEADER = "x-api-key"
+ORGANISATION_PATHS = ("/v2/customers", "/v2/custom-fields")
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 
 ERRORS = ErrorFormat(rate_limit_codes=frozenset({"RATE_LIMIT_EXCEEDED"}), wait_key="retryAfter")
@@ -68,12 +70,39 @@ def open_session(config: Mapping[str, Any], quota: Quota, *, permission: str, st
         timeout=config["request_timeout"],
         max_retry_seconds=config["max_retry_seconds"],
         advice={
-            UNAUTHORIZED: "Check api_key: it is shown once, in the Developer Dashboard under API Keys.",
+            UNAUTHORIZED: "Check api_key: it may have been rotated or revoked. A new one is shown once, in the "
+            "Developer Dashboard under API Keys.",
             FORBIDDEN: f"The key lacks the permission to {permission}: add it in the Developer Dashboard.",
             NOT_FOUND: "CareCycle's API has no such path at this address: check api_url.",
         },
         stopping=stopping,
     )
+
+
+def organisation(session: ApiSession) -> str | None:
+    """Ask which organisation the key belongs to, at most two calls: it stays the same when keys are rotated.
+
+    Returns:
+        The `clientId` of any customer, else of any custom field; None where the key may read neither, or there is none.
+
+    Raises:
+        DeniedError: The key is not known.
+    """
+    for path in ORGANISATION_PATHS:
+        try:
+            response = session.call("GET", path, params={"page": "1", "limit": "1"})
+        except CallRejectedError:
+            continue
+        except DeniedError as error:
+            if error.status == UNAUTHORIZED:
+                raise
+            continue
+        items = response.get("items") if isinstance(response, dict) else None
+        first = items[0] if isinstance(items, list) and items else None
+        client = first.get("clientId") if isinstance(first, dict) else None
+        if isinstance(client, str) and client.strip():
+            return client.strip().lower()
+    return None
 
 
 def field_errors(body: Any) -> list[FieldError]:
@@ -87,9 +116,16 @@ def field_errors(body: Any) -> list[FieldError]:
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
-    path = error.get("path")
+    path, message = error.get("path"), error.get("message")
     return FieldError(
-        path=tuple(str(part) for part in path) if isinstance(path, list) else (),
-        message=str(error.get("message") or ""),
-        received=str(error.get("received") or ""),
+        path=tuple(str(part) for part in path if isinstance(part, (str, int))) if isinstance(path, list) else (),
+        message=message if isinstance(message, str) else "",
+        received=_text(error.get("received") or ""),
     )
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except RecursionError:  # lists in lists in lists
+        return ""
