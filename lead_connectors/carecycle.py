@@ -15,9 +15,8 @@ from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.redaction import REDACTED
 
 DEFAULT_API_URL = "https://api.carecycle.ai"
-CUSTOMERS = "/v2/customers"
-MAX_PAGE = 100
 KEY_HEADER = "x-api-key"
+ORGANISATION_PATHS = ("/v2/customers", "/v2/custom-fields")
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 
 ERRORS = ErrorFormat(rate_limit_codes=frozenset({"RATE_LIMIT_EXCEEDED"}), wait_key="retryAfter")
@@ -71,7 +70,8 @@ def open_session(config: Mapping[str, Any], quota: Quota, *, permission: str, st
         timeout=config["request_timeout"],
         max_retry_seconds=config["max_retry_seconds"],
         advice={
-            UNAUTHORIZED: "Check api_key: it is shown once, in the Developer Dashboard under API Keys.",
+            UNAUTHORIZED: "Check api_key: it may have been rotated or revoked. A new one is shown once, in the "
+            "Developer Dashboard under API Keys.",
             FORBIDDEN: f"The key lacks the permission to {permission}: add it in the Developer Dashboard.",
             NOT_FOUND: "CareCycle's API has no such path at this address: check api_url.",
         },
@@ -79,21 +79,30 @@ def open_session(config: Mapping[str, Any], quota: Quota, *, permission: str, st
     )
 
 
-def search_customers(session: ApiSession, text: str) -> list[dict[str, Any]]:
-    """Return the customers that a search finds (`docs/api/carecycle.md` 1.1); none where the key may not list them.
+def organisation(session: ApiSession) -> str | None:
+    """Ask which organisation the key belongs to, at most two calls: it stays the same when keys are rotated.
 
-    Args:
-        session: The account's session.
-        text: A phone number, an e-mail address or another text.
+    Returns:
+        The `clientId` of any customer, else of any custom field; None where the key may read neither, or there is none.
+
+    Raises:
+        DeniedError: The key is not known.
     """
-    try:
-        page = session.call("GET", CUSTOMERS, params={"search": text, "limit": str(MAX_PAGE)})
-    except (DeniedError, CallRejectedError) as error:
-        if error.status == UNAUTHORIZED:
-            raise
-        return []
-    items = page.get("items") if isinstance(page, dict) else None
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    for path in ORGANISATION_PATHS:
+        try:
+            response = session.call("GET", path, params={"page": "1", "limit": "1"})
+        except CallRejectedError:
+            continue
+        except DeniedError as error:
+            if error.status == UNAUTHORIZED:
+                raise
+            continue
+        items = response.get("items") if isinstance(response, dict) else None
+        first = items[0] if isinstance(items, list) and items else None
+        client = first.get("clientId") if isinstance(first, dict) else None
+        if isinstance(client, str) and client.strip():
+            return client.strip().lower()
+    return None
 
 
 def field_errors(body: Any) -> list[FieldError]:
@@ -107,9 +116,16 @@ def field_errors(body: Any) -> list[FieldError]:
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
-    path = error.get("path")
+    path, message = error.get("path"), error.get("message")
     return FieldError(
-        path=tuple(str(part) for part in path) if isinstance(path, list) else (),
-        message=str(error.get("message") or ""),
-        received=str(error.get("received") or ""),
+        path=tuple(str(part) for part in path if isinstance(part, (str, int))) if isinstance(path, list) else (),
+        message=message if isinstance(message, str) else "",
+        received=_text(error.get("received") or ""),
     )
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except RecursionError:  # lists in lists in lists
+        return ""

@@ -37,6 +37,7 @@ class CustomersApi:
         self.quota = Quota(
             [Window(config["requests_per_minute"], WINDOW_SECONDS)],
             account=account_name(config),
+            user="tap-carecycle",
             max_wait=config["max_retry_seconds"],
             stopping=stopping,
         )

@@ -65,10 +65,22 @@ def fetch_custom_fields(session: ApiSession) -> CustomFields:
         if not isinstance(response, dict) or not isinstance(items, list) or response.get("currentPage", page) != page:
             logger.warning("CareCycle's list of custom fields cannot be read: customFields are not checked.")
             return CustomFields()
-        found.update((str(item["fieldKey"]), item) for item in items if isinstance(item, dict) and item.get("fieldKey"))
+        found.update(
+            (item["fieldKey"], _usable(item))
+            for item in items
+            if isinstance(item, dict) and isinstance(item.get("fieldKey"), str) and item["fieldKey"]
+        )
         if len(items) < PAGE_SIZE and not response.get("nextPage"):
             return CustomFields(found, is_complete=True)
     return CustomFields(found)
+
+
+def _usable(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition whose options are texts, whatever the response holds in their place."""
+    options = definition.get("options")
+    texts = [option for option in options if isinstance(option, str)] if isinstance(options, list) else []
+    kind = definition.get("fieldType")
+    return {"fieldType": kind if isinstance(kind, str) else "", "options": texts}
 
 
 def maps_custom_fields(setting: Any) -> bool:

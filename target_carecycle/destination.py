@@ -39,6 +39,7 @@ from target_carecycle.custom_fields import (
     maps_custom_fields,
     what_is_missing,
 )
+from target_carecycle.customers import find_customer
 from target_carecycle.response import named_records, read_rejection, read_upload
 from target_carecycle.upload_record import (
     EXTERNAL_ID,
@@ -143,13 +144,7 @@ class CareCycleDestination(Destination, FindsLeads):
     @override
     def find(self, plan: Find) -> str | None:
         """Look for a customer with the lead's phone or e-mail and its own external id."""
-        wanted = plan.fields.get(EXTERNAL_ID)
-        texts = [str(plan.fields[name]) for name in (PHONE, "email") if plan.fields.get(name)]
-        for text in texts if wanted else []:
-            for customer in carecycle.search_customers(self.session, text):
-                if customer.get("clientCustomerId") == wanted:
-                    return str(customer.get("id"))
-        return None
+        return find_customer(self.session, plan.fields)
 
     # Calls
 

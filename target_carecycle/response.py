@@ -2,6 +2,7 @@
 
 ``{succeeded, failed, errors: [{id, externalId, error}], results?}``: an error names its record by `externalId` alone,
 so one is always sent, and a record counts as accepted only where the numbers add up or `results` holds it.
+`errors` may be null or missing where nothing failed.
 See docs/api/carecycle.md, 2.4 and 2.5.
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 
 from lead_connectors.carecycle import field_errors
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.http.response import whole_number
 from lead_connectors.reject_codes import RejectCode
 
 NOT_PROVEN = "CareCycle's response does not say what became of this record"
@@ -38,15 +40,15 @@ def read_upload(response: Any, external_ids: Sequence[str]) -> list[Outcome]:
         external_ids: The records' `externalId`, in the order of sending, each once.
     """
     body: Mapping[str, Any] = response if isinstance(response, dict) else {}
-    rows = body.get("errors")
+    rows = [] if body.get("errors") is None else body["errors"]
     errors = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    named = Counter(row.get("externalId") for row in errors)
-    texts = {row.get("externalId"): row.get("error") for row in errors}
+    named = Counter(_name(row.get("externalId")) for row in errors)
+    texts = {_name(row.get("externalId")): row.get("error") for row in errors}
     failed = [name for name in external_ids if named[name]]
     # The rest counts as accepted on proof only: as many succeeded as have no error, and each error names one of them.
     adds_up = (
-        _is_count(body.get("succeeded"), len(external_ids) - len(failed))
-        and _is_count(body.get("failed"), len(failed))
+        whole_number(body.get("succeeded")) == len(external_ids) - len(failed)
+        and whole_number(body.get("failed")) == len(failed)
         and isinstance(rows, list)
         and len(errors) == len(rows) == len(failed)
     )
@@ -73,7 +75,8 @@ def read_rejection(body: Any) -> Outcome:
     """The outcome of a record whose call was rejected while it stood alone."""
     errors = field_errors(body)
     field = ".".join(errors[0].path[2:]) if errors else ""
-    text = (errors and errors[0].message) or (body.get("message") if isinstance(body, dict) else "") or ""
+    message = body.get("message") if isinstance(body, dict) else None
+    text = (errors and errors[0].message) or (message if isinstance(message, str) else "")
     outcome = _rejection(f"{field} {text}".strip())
     if outcome.code is RejectCode.API_REJECTED and errors:
         return rejected(RejectCode.INVALID_VALUE, outcome.reason)
@@ -83,17 +86,23 @@ def read_rejection(body: Any) -> Outcome:
 def named_records(body: Any) -> list[int]:
     """Positions (from 0) that a VALIDATION_ERROR names: `failedRecords[].index`, else `errors[].path[1]`."""
     failed = body.get("failedRecords") if isinstance(body, dict) else None
-    positions = [str(row.get("index")) for row in failed if isinstance(row, dict)] if isinstance(failed, list) else []
+    positions: list[Any] = (
+        [row.get("index") for row in failed if isinstance(row, dict)] if isinstance(failed, list) else []
+    )
     if not positions:
         paths = [error.path for error in field_errors(body)]
         positions = [path[1] for path in paths if len(path) > 1 and path[0] == "records"]
-    return sorted({int(position) for position in positions if position.isdecimal()})
+    numbers = {whole_number(position) for position in positions}
+    return sorted(number for number in numbers if number is not None and number >= 0)
 
 
-def _listed(results: Any) -> Counter[Any]:
+def _listed(results: Any) -> Counter[str | None]:
     rows = results if isinstance(results, list) else []
-    return Counter(row.get("externalId") for row in rows if isinstance(row, dict))
+    return Counter(_name(row.get("externalId")) for row in rows if isinstance(row, dict))
 
 
-def _is_count(value: Any, expected: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value == expected
+def _name(external_id: Any) -> str | None:
+    """Return an `externalId` as it was sent, although a response may hold it as a number."""
+    if isinstance(external_id, bool) or not isinstance(external_id, (str, int)):
+        return None
+    return str(external_id)

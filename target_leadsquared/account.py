@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from lead_connectors.http.errors import DeniedError, UnexpectedResponseError
+from lead_connectors.http.errors import CallRejectedError, DeniedError, UnexpectedResponseError
 from lead_connectors.http.session import ApiSession
 from lead_connectors.plugin.errors import ConnectorError, SettingsError
+from target_leadsquared.errors import KEYS_ADVICE, METADATA_ADVICE
 
 METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
 USER_BY_KEY = "/v2/Authentication.svc/UserByAccessKey.Get"
 HOST = re.compile(r"\bapi(?:-[a-z0-9]+)?\.leadsquared\.com\b", re.IGNORECASE)
-UNAUTHORIZED, FORBIDDEN = 401, 403
+ORGANISATION_KEYS = ("OrgId", "OrgShortCode")
+UNAUTHORIZED = 401
 
 
 def fetch_metadata(session: ApiSession) -> list[dict[str, Any]]:
@@ -27,18 +30,13 @@ def fetch_metadata(session: ApiSession) -> list[dict[str, Any]]:
     try:
         response = session.call("GET", METADATA)
     except DeniedError as error:
-        if error.status == FORBIDDEN:
-            msg = (
-                "The keys' user may not read the account's lead fields (LeadsMetaData.Get): use an administrator's "
-                "keys, or set preflight: off to write without checking the mapping."
-            )
-            raise SettingsError(msg) from error
         raise explained(error, session) from error
-    fields = (
-        [row for row in response if isinstance(row, dict) and row.get("SchemaName")]
-        if isinstance(response, list)
-        else []
-    )
+    except CallRejectedError as error:
+        msg = f"LeadSquared rejected GET LeadsMetaData.Get ({error.code}). {METADATA_ADVICE}"
+        raise SettingsError(msg) from error
+    rows = response if isinstance(response, list) else []
+    fields = [row for row in rows if isinstance(row, dict) and isinstance(row.get("SchemaName"), str)]
+    fields = [row for row in fields if row["SchemaName"]]
     if not fields:
         msg = "LeadSquared's list of lead fields (LeadsMetaData.Get) is empty. Try again, or set preflight: off."
         raise UnexpectedResponseError(msg)
@@ -58,6 +56,9 @@ def ask_whose_keys(session: ApiSession) -> str | None:
         response = session.call("GET", USER_BY_KEY)
     except DeniedError as error:
         raise explained(error, session) from error
+    except CallRejectedError as error:
+        msg = f"LeadSquared rejected GET UserByAccessKey.Get ({error.code}). {KEYS_ADVICE}"
+        raise SettingsError(msg) from error
     used = urlsplit(session.base_url).netloc.lower()
     # any of the vendor's hosts answers this call, the wrong one too
     right = _hosts(response) - {used}
@@ -65,6 +66,31 @@ def ask_whose_keys(session: ApiSession) -> str | None:
         raise _other_host(min(right))
     name = response.get("OrgDisplayName") if isinstance(response, dict) else None
     return name if isinstance(name, str) and name else None
+
+
+def organisation(session: ApiSession) -> str | None:
+    """Ask which organisation the keys belong to, one call: it stays the same when keys are rotated.
+
+    Returns:
+        Its id, else its short code; None where LeadSquared does not tell.
+
+    Raises:
+        SettingsError: The keys are not known.
+    """
+    try:
+        response = session.call("GET", USER_BY_KEY)
+    except CallRejectedError:
+        return None
+    except DeniedError as error:
+        if error.status == UNAUTHORIZED:
+            raise explained(error, session) from error
+        return None
+    for key in ORGANISATION_KEYS:
+        value = response.get(key) if isinstance(response, dict) else None
+        text = str(value).strip("{} ").lower() if isinstance(value, (str, int)) else ""
+        if text.strip("0-") and not isinstance(value, bool):
+            return text
+    return None
 
 
 def explained(error: DeniedError, session: ApiSession) -> SettingsError:
@@ -80,7 +106,20 @@ def explained(error: DeniedError, session: ApiSession) -> SettingsError:
 
 
 def _hosts(response: Any) -> set[str]:
-    return {host.lower() for host in HOST.findall(str(response))}
+    return {host.lower() for text in _texts(response) for host in HOST.findall(text)}
+
+
+def _texts(response: Any) -> Iterator[str]:
+    """Yield all texts of a response, however deep they are."""
+    left = [response]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
 
 
 def _other_host(host: str) -> SettingsError:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any, cast
 
 from lead_connectors.field_map.api_fields import ApiField, ApiFields
+from lead_connectors.http.response import whole_number
 
 SEARCH_BY = "SearchBy"
 
@@ -92,24 +93,25 @@ def lead_fields(
 
 
 def _account_field(shipped: ApiField, row: Mapping[str, Any], marked: frozenset[str], unlisted: str) -> ApiField:
-    kind = str(row.get("DataType") or "").casefold()
-    if kind == "date" and str(row.get("RenderTypeTextValue") or "").casefold() == "datetime":
+    kind = _word(row.get("DataType"))
+    if kind == "date" and _word(row.get("RenderTypeTextValue")) == "datetime":
         kind = "datetime"
     convert, options = _CONVERT_BY_TYPE.get(kind, shipped.convert), {}
     if convert == "choice":
-        choices = [option.get("Value") for option in row.get("Options") or [] if isinstance(option, Mapping)]
-        offered = [str(choice) for choice in choices if choice not in (None, "")]
+        rows = row.get("Options")
+        values = [each.get("Value") for each in rows if isinstance(each, Mapping)] if isinstance(rows, list) else []
+        offered = [str(value) for value in values if isinstance(value, (str, int, float)) and value != ""]
         options = {"choices": offered, "other": "keep"}
         if not offered or is_set(row.get("AllowMultiple")):
             convert, options = "text", {}
-    length = str(row.get("MaxLength") or "")
+    length = whole_number(row.get("MaxLength")) or 0
     listed = frozenset(options.get("choices", ()))
     fixed = shipped.name in marked or not shipped.can_clear
     return ApiField(
         shipped.name,
         convert=convert,
         options=options,
-        max_length=int(length) if convert in _WITH_LENGTH and length.isdecimal() and int(length) else None,
+        max_length=length if convert in _WITH_LENGTH and length > 0 else None,
         can_cut=not fixed,
         can_clear=not fixed,
         by_name=shipped.by_name,
@@ -128,12 +130,16 @@ def parts_of_set(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     inside = row.get("CustomObjectMetaData")
     parts = inside.get("Fields") if isinstance(inside, Mapping) else None
     listed = parts if isinstance(parts, list) else []
-    return [part for part in listed if isinstance(part, Mapping) and part.get("SchemaName")]
+    return [part for part in listed if isinstance(part, Mapping) and _word(part.get("SchemaName"))]
 
 
 def is_set(flag: Any) -> bool:
     """Tell whether a flag of the metadata is true, in any of its spellings."""
-    return str(flag).casefold() in {"true", "1"}
+    return flag == 1 or _word(flag) in {"true", "1"}
+
+
+def _word(value: Any) -> str:
+    return value.casefold() if isinstance(value, str) else ""
 
 
 def identifiers(account: Iterable[Mapping[str, Any]]) -> frozenset[str]:

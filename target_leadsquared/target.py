@@ -12,9 +12,8 @@ from lead_connectors.delivery.target import DeliveryTarget
 from lead_connectors.http.address import account_of, base_address
 from lead_connectors.http.quota import Quota
 from lead_connectors.http.session import ApiSession
-from target_leadsquared.account import UNAUTHORIZED
 from target_leadsquared.destination import LEADS_A_CALL, LeadSquaredDestination
-from target_leadsquared.errors import ERRORS
+from target_leadsquared.errors import ADVICE, ERRORS
 
 OPT_OUTS = ("DoNotCall", "DoNotSMS", "DoNotEmail", "DoNotTrack")
 
@@ -138,12 +137,7 @@ class TargetLeadSquared(DeliveryTarget):
             params={"accessKey": access, "secretKey": secret} if in_query else None,
             timeout=self.config["request_timeout"],
             max_retry_seconds=self.config["max_retry_seconds"],
-            advice={
-                UNAUTHORIZED: "Check access_key and secret_key (the $ in them must arrive intact) and that api_url is "
-                "the account's regional host.",
-                403: "The keys' user lacks the permission: use an administrator's keys.",
-                404: "Check api_url: it is the account's API host, such as api.leadsquared.com.",
-            },
+            advice=ADVICE,
             stopping=self.stopping,
         )
         return LeadSquaredDestination(self.config, session)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from lead_connectors.carecycle import ERRORS, FieldError, account_name, field_errors, open_session
+from lead_connectors.carecycle import ERRORS, FieldError, account_name, field_errors, open_session, organisation
 from lead_connectors.http.errors import DeniedError
 from lead_connectors.http.quota import Quota, Window
 from lead_connectors.http.response import Verdict
+from lead_connectors.http.session import ApiSession
 from tests.http import reading
-from tests.http.loopback import Loopback, loopback, scripted
+from tests.http.loopback import Loopback, Scripted, loopback, scripted
 
 
 @pytest.fixture
@@ -79,6 +80,40 @@ def test_the_key_is_sent_and_a_denied_call_ends_with_advice(server: Loopback, st
         session.call("GET", "/v2/customers")
     session.close()
     assert (server.requests[0].path, server.requests[0].headers["x-api-key"]) == ("/v2/customers", "cc_1")
+
+
+def open_to(server: Loopback) -> ApiSession:
+    config = {"api_url": server.url, "api_key": "cc_1", "request_timeout": 5, "max_retry_seconds": 1}
+    return open_session(config, Quota([Window(100, 1.0)]), permission="upload leads", stopping=threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ([scripted(200, {"items": [{"id": "1", "clientId": "AB-1"}]})], "ab-1"),
+        ([scripted(200, {"items": []}), scripted(200, {"items": [{"clientId": "c"}]})], "c"),
+        ([scripted(403, {}), scripted(200, {"items": [{"clientId": "c"}]})], "c"),
+        ([scripted(200, {"items": [{"clientId": None}]}), scripted(422, {})], None),
+        ([scripted(200, ["odd"]), scripted(404, {})], None),
+    ],
+)
+def test_the_organisation_is_the_client_of_a_customer_or_a_custom_field(
+    server: Loopback, script: list[Scripted], expected: str | None
+) -> None:
+    server.script = list(script)
+    session = open_to(server)
+    assert organisation(session) == expected
+    session.close()
+    paths = ["/v2/customers?page=1&limit=1", "/v2/custom-fields?page=1&limit=1"]
+    assert [request.path for request in server.requests] == paths[: len(script)]
+
+
+def test_a_wrong_key_has_no_organisation(server: Loopback) -> None:
+    server.script = [scripted(401, {})]
+    session = open_to(server)
+    with pytest.raises(DeniedError, match="rotated"):
+        organisation(session)
+    session.close()
 
 
 def test_field_errors_are_read_and_hide_the_received_value() -> None:

@@ -16,6 +16,9 @@ from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.table import render
 from lead_connectors.plugin.errors import SettingsError
 
+START_SECONDS = 10.0
+"""Seconds for which a check tries a host that does not respond: a person is waiting."""
+
 
 def check_account(
     destination: Destination,
@@ -35,6 +38,7 @@ def check_account(
     """
     _show(f"{name}: check; no record is read and none is sent")
     _show(f"Address (api_url): {destination.session.base_url}")
+    destination.session.max_start_seconds = START_SECONDS
     owner = destination.check_credentials()
     _show(f"Credentials: good{f', the account of {owner}' if owner else ''}")
     limit = config["rate_limit"]

@@ -114,8 +114,8 @@ def delivery_settings(
             default=rate_limit,
             title="Quota",
             description="At most so many calls in any so many seconds, and calls_per_day in 24 hours; never exceeded. "
-            "A response that names a lower limit sets the limit for the rest of the run, and for other "
-            "runs within the hour.",
+            "A response that names a lower limit sets the limit for the rest of the run. Other runs of the account on "
+            "this computer that make a call within an hour keep to it, too, and log where it comes from.",
         ),
         th.Property(
             "rejects_path",

@@ -108,7 +108,13 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         windows = [Window(limit["calls"], limit["seconds"])]
         if limit.get("calls_per_day"):
             windows.append(Window(limit["calls_per_day"], DAY))
-        return Quota(windows, account=self.account, max_wait=self.config["max_retry_seconds"], stopping=self.stopping)
+        return Quota(
+            windows,
+            account=self.account,
+            user=self.name,
+            max_wait=self.config["max_retry_seconds"],
+            stopping=self.stopping,
+        )
 
     def _make_run(self, replay: ReplayFiles | None) -> DeliveryRun:
         ledger_path = self.config.get("ledger_path")

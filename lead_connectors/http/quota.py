@@ -10,6 +10,8 @@ the API asks for.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import logging
 import math
 import threading
 import time
@@ -18,7 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from lead_connectors.http.errors import StoppedError, TransientError
-from lead_connectors.http.quota_store import QuotaStore, Reservations
+from lead_connectors.http.quota_store import LearnedLimit, QuotaStore, Reservations
+
+logger = logging.getLogger(__name__)
 
 DAY = 86_400.0
 MIN_GAP = 1e-6
@@ -74,6 +78,7 @@ class Quota:
     Args:
         windows: The account's limits from the settings.
         account: What the API counts calls by (host and key). None: the quota is not shared with other processes.
+        user: The plugin that makes the calls. Other processes read in their logs that it learned a limit.
         max_wait: Seconds. A longer wait, for a day's window or asked for by the API, raises `TransientError`.
         stopping: Set when the run is being stopped. Waiting calls then raise `StoppedError`.
         clock: Seconds since the epoch. Tests replace it.
@@ -89,12 +94,14 @@ class Quota:
         windows: Sequence[Window],
         *,
         account: str | None = None,
+        user: str = "a plugin",
         max_wait: float = 900.0,
         stopping: threading.Event | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._windows = list(windows)
+        self._user = user
         self._max_wait = max_wait
         self._stopping = stopping or threading.Event()
         self._clock = clock
@@ -186,7 +193,7 @@ class Quota:
             if any(window.implies(named) for window in self._windows):
                 return False
             self._add_window(named)
-            reservations.add_learned_limit(calls, seconds)
+            reservations.add_learned_limit(calls, seconds, self._user)
         return True
 
     def longest_window(self) -> float:
@@ -247,9 +254,8 @@ class Quota:
     def _reserve(self, reservations: Reservations, ticket: int | None) -> tuple[int, float]:
         """Reserve a slot for a call, or check that the slot of its ticket still holds. Return ticket and slot."""
         now = reservations.now
-        for calls, seconds in reservations.learned_limits():
-            if (window := Window(calls, seconds)) not in self._windows:
-                self._add_window(window)
+        for limit in reservations.learned_limits():
+            self._follow(limit)
         earliest = max(now, reservations.pause_end() or now, self._no_calls_before)
         slot = reservations.slot(ticket)
         if ticket is None or slot is None:
@@ -262,6 +268,20 @@ class Quota:
                 slot = self._reschedule(reservations, earliest, ticket)
         self._raise_if_too_long(reservations, earliest, ticket, slot)
         return ticket, slot
+
+    def _follow(self, limit: LearnedLimit) -> None:
+        """Keep to a limit that another process learned, and say so once: the settings allow more."""
+        window = Window(limit.calls, limit.seconds)
+        if any(known.implies(window) for known in self._windows):
+            return
+        self._add_window(window)
+        logger.warning(
+            "This run keeps to %d calls in %g s. The API named this limit at %s to another run of this account (%s).",
+            limit.calls,
+            limit.seconds,
+            dt.datetime.fromtimestamp(limit.learned).astimezone().strftime("%H:%M"),
+            limit.learner,
+        )
 
     def _raise_if_too_long(self, reservations: Reservations, earliest: float, ticket: int, slot: float) -> None:
         """Raise if a pause or a day's window makes a call wait too long. A long queue alone is no reason."""

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from lead_connectors.http.errors import TransientError
 
@@ -35,10 +36,26 @@ TABLES = """
     CREATE TABLE IF NOT EXISTS calls (moment REAL NOT NULL);
     CREATE INDEX IF NOT EXISTS calls_by_moment ON calls (moment);
     CREATE TABLE IF NOT EXISTS pauses (until REAL NOT NULL);
-    CREATE TABLE IF NOT EXISTS limits (calls INTEGER, seconds REAL, learned REAL);
+    CREATE TABLE IF NOT EXISTS learned_limits (calls INTEGER, seconds REAL, learned REAL, learner TEXT);
     CREATE TABLE IF NOT EXISTS seen (clock REAL NOT NULL);
 """
 """One transaction: two processes that create the tables at the same time would otherwise lock each other out."""
+
+
+class LearnedLimit(NamedTuple):
+    """A limit that an API named in a rejection.
+
+    Attributes:
+        calls: At most so many calls.
+        seconds: In any so many seconds.
+        learned: When, in seconds since the epoch.
+        learner: The plugin whose call was rejected.
+    """
+
+    calls: int
+    seconds: float
+    learned: float
+    learner: str
 
 
 class Reservations:
@@ -109,16 +126,17 @@ class Reservations:
         """Let no process call before `until`."""
         self._connection.execute("INSERT INTO pauses (until) VALUES (?)", (until,))
 
-    def learned_limits(self) -> list[tuple[int, float]]:
-        """Return ``(calls, seconds)`` of all limits that any process learned not too long ago."""
+    def learned_limits(self) -> list[LearnedLimit]:
+        """Return all limits that any process learned not too long ago."""
         rows = self._connection.execute(
-            "SELECT calls, seconds FROM limits WHERE learned > ?", (self.now - LEARNED_LIMIT_SECONDS,)
+            "SELECT calls, seconds, learned, learner FROM learned_limits WHERE learned > ?",
+            (self.now - LEARNED_LIMIT_SECONDS,),
         )
-        return [(int(calls), float(seconds)) for calls, seconds in rows]
+        return [LearnedLimit(*row) for row in rows]
 
-    def add_learned_limit(self, calls: int, seconds: float) -> None:
+    def add_learned_limit(self, calls: int, seconds: float, learner: str) -> None:
         """Tell the other processes about a limit."""
-        self._connection.execute("INSERT INTO limits VALUES (?, ?, ?)", (calls, seconds, self.now))
+        self._connection.execute("INSERT INTO learned_limits VALUES (?, ?, ?, ?)", (calls, seconds, self.now, learner))
 
 
 class QuotaStore:
@@ -189,7 +207,7 @@ class QuotaStore:
             now = self._clock()
             connection.execute("DELETE FROM calls WHERE moment < ?", (now - RESERVATION_SECONDS,))
             connection.execute("DELETE FROM pauses WHERE until < ?", (now,))
-            connection.execute("DELETE FROM limits WHERE learned < ?", (now - LEARNED_LIMIT_SECONDS,))
+            connection.execute("DELETE FROM learned_limits WHERE learned < ?", (now - LEARNED_LIMIT_SECONDS,))
             connection.execute("COMMIT")
         except BaseException:
             connection.close()
@@ -204,7 +222,7 @@ def _follow_clock(connection: sqlite3.Connection, now: float) -> None:
         for statement in (
             "UPDATE calls SET moment = moment - ?",
             "UPDATE pauses SET until = until - ?",
-            "UPDATE limits SET learned = learned - ?",
+            "UPDATE learned_limits SET learned = learned - ?",
         ):
             connection.execute(statement, (last_seen - now,))
     connection.execute("DELETE FROM seen")

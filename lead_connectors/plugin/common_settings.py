@@ -27,13 +27,14 @@ def connection_settings(vendor: str, api_url: str) -> list[th.Property[Any]]:
             th.NumberType(exclusive_minimum=0),
             default=60,
             title="Request timeout",
-            description="Seconds to wait for a response before the call counts as failed.",
+            description="Seconds to wait for a whole response before the call counts as failed.",
         ),
         th.Property(
             "max_retry_seconds",
             th.NumberType(minimum=0),
             default=900,
             title="Retry limit",
-            description="Seconds for which a transient failure is retried before the run fails.",
+            description="Seconds for which a transient failure is retried before the run fails. A host that has never "
+            "responded is given up within a minute.",
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import stat
@@ -176,6 +177,29 @@ def test_a_higher_rate_in_a_shorter_window_is_a_lower_limit_all_the_same(clock: 
     quota = quota_of(clock, Window(60, 60.0))
     assert quota.learn_limit(10, 5.0)
     assert max_in_any_window([quota.acquire() for _ in range(60)], 5.0) == 10
+
+
+def test_a_run_says_once_which_limit_it_keeps_to_and_who_learned_it(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock.now = dt.datetime(2026, 3, 4, 14, 5).astimezone().timestamp()
+    learner = Quota([Window(25, 5.0)], account=SHARED, user="target-one", clock=clock, sleep=clock.sleep)
+    learner.learn_limit(2, 5.0)
+    learner.acquire()
+    assert caplog.text == "", "the session tells of a limit that a call of this run was rejected for"
+    clock.now += 600
+    later, careful = (quota_of(clock, window, account=SHARED) for window in (Window(25, 5.0), Window(1, 5.0)))
+    for _ in range(3):
+        later.acquire()
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "This run keeps to 2 calls in 5 s. The API named this limit at 14:05 to another run of this account "
+        "(target-one)."
+    )
+    careful.acquire()
+    assert len(caplog.records) == 1, "its own settings allow less"
+    for quota in (learner, later, careful):
+        quota.close()
 
 
 def test_another_process_keeps_to_what_one_has_learned_for_an_hour(clock: Clock) -> None:

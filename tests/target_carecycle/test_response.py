@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lead_connectors.carecycle import field_errors, organisation
 from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.reject_codes import RejectCode
+from target_carecycle.api_fields import upload_fields
+from target_carecycle.custom_fields import fetch_custom_fields
 from target_carecycle.response import named_records, read_rejection, read_upload
+from tests.json_values import json_with
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 30) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
+JSON = json_with(
+    [
+        *("succeeded", "failed", "errors", "results", "externalId", "error", "message", "path", "received"),
+        *("failedRecords", "index", "items", "fieldKey", "fieldType", "options", "clientId", "currentPage", "code"),
+    ],
+    ["a", "records", "0", "select", "Invalid phone"],
 )
 GOOD_ID = "a4f351b9-bc2a-44a9-9a38-f1303cca214a"
 
@@ -28,7 +34,7 @@ def code(outcome: Outcome | None) -> str:
 NAMES = ["a", "b", "c"]
 
 
-def error(name: str | None, text: str = "Invalid phone") -> dict[str, Any]:
+def error(name: Any, text: Any = "Invalid phone") -> dict[str, Any]:
     return {"id": GOOD_ID, "externalId": name, "error": text}
 
 
@@ -65,7 +71,15 @@ def test_a_record_is_accepted_only_where_the_numbers_add_up(
         ({"succeeded": 2, "failed": 1, "errors": [error("b")]}, ["accepted", "invalid_value", "accepted"]),
         ({"succeeded": 2, "failed": 1, "errors": [error(None)]}, ["no_response"] * 3),
         ({"succeeded": 2, "failed": 0, "errors": []}, ["no_response"] * 3),
-        ({"succeeded": 3, "failed": 0}, ["no_response"] * 3),
+        ({"succeeded": 3, "failed": 0}, ["accepted"] * 3),
+        ({"succeeded": 3, "failed": 0, "errors": None}, ["accepted"] * 3),
+        ({"succeeded": "3", "failed": "0", "errors": None}, ["accepted"] * 3),
+        ({"succeeded": 3, "errors": None}, ["no_response"] * 3),
+        ({"succeeded": 2, "failed": 1}, ["no_response"] * 3),
+        ({"succeeded": 3, "failed": 0, "errors": {}}, ["no_response"] * 3),
+        ({"succeeded": 3, "failed": 0, "errors": ["odd"]}, ["no_response"] * 3),
+        ({"succeeded": 2, "failed": 1, "errors": [error(["b"])]}, ["no_response"] * 3),
+        ({"succeeded": 2, "failed": 1, "errors": [error("b", ["odd"])]}, ["accepted", "api_rejected", "accepted"]),
         ({}, ["no_response"] * 3),
         (
             {"succeeded": 1, "failed": 2, "errors": [error(None), error("b")], "results": [{"externalId": "a"}]},
@@ -75,6 +89,26 @@ def test_a_record_is_accepted_only_where_the_numbers_add_up(
 )
 def test_uploads(response: Any, expected: list[str]) -> None:
     assert [code(outcome) for outcome in read_upload(response, NAMES)] == expected
+
+
+def test_an_external_id_may_come_back_as_a_number() -> None:
+    response = {"succeeded": 1, "failed": 1, "errors": [error(7)]}
+    assert [code(outcome) for outcome in read_upload(response, ["7", "8"])] == ["invalid_value", "accepted"]
+
+
+@given(JSON)
+def test_no_json_breaks_a_reader(body: Any) -> None:
+    class Answers:
+        def call(self, *_: Any, **__: Any) -> Any:
+            return body
+
+    session: Any = Answers()
+    assert all(isinstance(position, int) and position >= 0 for position in named_records(body))
+    assert read_rejection(body).status is Status.REJECTED
+    assert all(isinstance(part, str) for each in field_errors(body) for part in (*each.path, each.safe_message))
+    assert upload_fields("US", fetch_custom_fields(session).definitions)
+    client = organisation(session)
+    assert client is None or isinstance(client, str)
 
 
 def test_names_its_culprits_by_index_or_by_path() -> None:

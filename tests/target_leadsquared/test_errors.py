@@ -72,7 +72,19 @@ def test_a_retry_after_header_is_followed() -> None:
         (500, mx("DuplicateEntryException"), Verdict.REJECTED, "MXDuplicateEntryException"),
         (500, {"Status": "Error", "ExceptionType": "NullReference"}, Verdict.TRANSIENT, "NullReference"),
         (401, mx("UnAuthorizedAccessException"), Verdict.DENIED, "MXUnAuthorizedAccessException"),
-        (200, mx("UnauthorizedRequestException"), Verdict.DENIED, "MXUnauthorizedRequestException"),
+        # Under any other status these say that the keys' user may not do this with this lead.
+        (200, mx("UnauthorizedRequestException"), Verdict.REJECTED, "MXUnauthorizedRequestException"),
+        (500, mx("UnAuthorizedAccessException"), Verdict.REJECTED, "MXUnAuthorizedAccessException"),
+        (404, mx("InvalidEntityReferenceException"), Verdict.REJECTED, "MXInvalidEntityReferenceException"),
+        (404, mx("NeverHeardOf"), Verdict.REJECTED, "MXNeverHeardOf"),
+        (404, mx("InvalidRequestException"), Verdict.DENIED, "MXInvalidRequestException"),
+        (404, None, Verdict.DENIED, "HTTP 404"),
+        (403, mx("UnauthorizedRequestException"), Verdict.DENIED, "MXUnauthorizedRequestException"),
+        # A fault of the server, and not of the lead.
+        (500, {"Status": "Error"}, Verdict.TRANSIENT, "HTTP 500"),
+        (500, None, Verdict.TRANSIENT, "HTTP 500"),
+        (200, {"Status": "Error", "ExceptionType": "System.TimeoutException"}, Verdict.TRANSIENT, "HTTP 200"),
+        (200, mx("DuplicateEntryException") | {"Status": "Odd"}, Verdict.REJECTED, "MXDuplicateEntryException"),
     ],
 )  # fmt: skip
 def test_verdicts(status: int, body: Any, verdict: Verdict, code: str) -> None:

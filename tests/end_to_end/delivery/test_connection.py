@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,12 @@ def test_a_region_s_host_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "code", "word"),
     [
-        ("http://127.0.0.1:9", 1, "max_retry_seconds"),
-        ("http://no-such-host.invalid", 1, "api_url"),
+        ("http://127.0.0.1:9", 1, "api_url: 127.0.0.1:9 cannot be reached (the connection is refused)"),
+        (
+            "http://no-such-host.invalid",
+            1,
+            "api_url: no-such-host.invalid cannot be reached (its name does not resolve)",
+        ),
         ("ftp://example.com", 2, "api_url"),
         ("http://", 2, "api_url"),
         ("http://user:secret$pass@127.0.0.1:9", 2, "api_url"),
@@ -66,6 +71,103 @@ def test_an_address_where_nobody_is(harness: TargetHarness, url: str, code: int,
     done = harness.run(ONE, api_url=url, max_retry_seconds=0)
     check(harness, done, code, word)
     assert "secret$pass" not in done.err
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
+def test_a_check_of_an_address_where_nobody_is_ends_soon(harness: TargetHarness, url: str) -> None:
+    started = time.monotonic()
+    config = harness.settings(api_url=url, report_path=None)
+    done = run_forked(harness.command, config, "--check", cwd=harness.folder)
+    assert time.monotonic() - started < 30
+    assert done.code == 1, done.err
+    assert f"api_url: {url.removeprefix('http://')} cannot be reached" in done.err.splitlines()[-1]
+    assert "Retrying" in done.err
+
+
+def test_a_response_that_never_ends_is_a_timeout(harness: TargetHarness) -> None:
+    """A byte at a time, for ever."""
+    with dripping() as url:
+        config = harness.settings(api_url=url, max_retry_seconds=1, request_timeout=0.5, report_path=None)
+        done = run_forked(harness.command, config, "--check", cwd=harness.folder)
+    assert done.code == 1, done.err
+    assert "no complete response within 0.5 s (request_timeout)" in done.err.splitlines()[-1]
+
+
+@contextlib.contextmanager
+def dripping() -> Iterator[str]:
+    """A server whose responses come a byte at a time and do not end."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(0.2)
+    ended = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            client.recv(1 << 16)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n")
+            while not ended.wait(0.05):
+                client.sendall(b" ")
+
+    def serve() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                client, _ = server.accept()
+                threading.Thread(target=drip, args=(client,), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    ended.set()
+    thread.join(5)
+    server.close()
+
+
+# --- a denied lead, and a denied account --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["upsert", "upsert_single", "create"])
+@pytest.mark.parametrize(
+    ("status", "exception", "code"),
+    [
+        (500, "MXUnAuthorizedAccessException", "permission"),
+        (404, "MXInvalidEntityReferenceException", "not_found"),
+    ],
+)
+def test_a_denied_lead_is_rejected_alone(
+    leads: TargetHarness, mode: str, status: int, exception: str, code: str
+) -> None:
+    leads.sandbox.post(
+        "faults",
+        {
+            "kind": "mx_500",
+            "api": "leadsquared",
+            "path": "/Lead",
+            "status": status,
+            "exception_type": exception,
+            "match": {"field": "LastName", "value": "Denied"},
+        },
+    )
+    rows = [person(0), person(1, last_name="Denied"), person(2)]
+    account = leads.deliver(rows, write_mode=mode)
+    assert account["rejected"] == {code: 1}
+    assert leads.rejects() == {"p1": code}
+    assert len(leads.writes()) == 2
+
+
+@pytest.mark.parametrize("mode", ["create", "upsert_single"])
+def test_a_write_mode_that_the_account_does_not_have_is_named(leads: TargetHarness, mode: str) -> None:
+    call = {"create": "Lead/Bulk/Create", "upsert_single": "Lead.CreateOrUpdate"}[mode]
+    leads.sandbox.post("faults", {"kind": "forbidden_403", "api": "leadsquared", "path": call})
+    check(leads, leads.run(ONE, write_mode=mode), 2, f"POST {call}", f"write_mode: {mode}")
+
+
+def test_a_passing_fault_rejects_no_lead(leads: TargetHarness) -> None:
+    """A 500 without LeadSquared's own type is the server's, whichever call meets it."""
+    for exception in ("NullReferenceException", "System.TimeoutException"):
+        leads.sandbox.post(
+            "faults",
+            {"kind": "mx_500", "api": "leadsquared", "path": "CreateOrUpdate", "times": 1, "exception_type": exception},
+        )
+    assert leads.deliver([person(0)], write_mode="upsert_single")["accepted"] == 1
 
 
 @contextlib.contextmanager
