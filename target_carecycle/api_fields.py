@@ -42,7 +42,7 @@ def _custom_field(key: str, definition: Mapping[str, Any]) -> ApiField:
         convert = "auto"
     listed = choices if convert == "choice" else []
     options = {"choices": choices, "other": "keep"} if listed else {}
-    return ApiField(key, convert=convert, options=options, allowed_values=frozenset(listed))
+    return ApiField(key, convert=convert, options=options, allowed_values=frozenset(listed), documented=ApiField(key))
 
 
 def _field(name: str, rules: Mapping[str, Any], custom_fields: Mapping[str, Mapping[str, Any]]) -> ApiField:

@@ -122,6 +122,7 @@ def _account_field(shipped: ApiField, row: Mapping[str, Any], marked: frozenset[
         },
         allowed_values=listed,
         on_other_value=unlisted,
+        documented=shipped,
     )
 
 

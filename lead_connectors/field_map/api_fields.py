@@ -25,6 +25,7 @@ class ApiField:
         group_defaults: Options by converter name that hold inside the group, before `ApiFields.defaults`.
         allowed_values: The only texts that the account offers; empty where it takes any.
         on_other_value: What happens to another text: ``keep`` (it is sent, with a warning) or ``reject``.
+        documented: The field as it is known without the account; None where the account says nothing about it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ApiField:
     group_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     allowed_values: frozenset[str] = frozenset()
     on_other_value: str = "keep"
+    documented: ApiField | None = None
 
 
 @dataclass(frozen=True)

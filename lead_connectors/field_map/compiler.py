@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,11 +94,25 @@ class RuleCompiler:
             is_opt_out=is_opt_out,
             allowed_values=frozenset() if is_opt_out else target.allowed_values,
             keeps_other_values=target.on_other_value == "keep",
+            setting=self._setting_of(target.documented or target, source, found, is_opt_out=is_opt_out),
         )
         return dataclasses.replace(
             rule,
             literal=_convert_fixed(rule, f"{source.where}.value", source.literal),
             default=_convert_fixed(rule, f"{source.where}.default", source.default),
+        )
+
+    def _setting_of(self, documented: ApiField, source: Source, found: Found, *, is_opt_out: bool) -> tuple[Any, ...]:
+        """Return what a person set for a field and the API documents, and nothing that the account says."""
+        convert = _converter_name(documented, source, found, is_opt_out=is_opt_out)
+        options = self.api.converter_options(documented, convert, source.given if convert == source.convert else {})
+        clears = (source.on_null or self.settings.on_null) == "clear" and documented.can_clear
+        cuts = self.settings.on_too_long == "cut" and documented.can_cut
+        return (
+            convert,
+            json.dumps(options, sort_keys=True, default=repr),
+            *(None if value is MISSING else repr(value) for value in (source.literal, source.default)),
+            [documented.max_length, cuts, clears, is_opt_out],
         )
 
     def _group(self, target: ApiField, source: Source) -> Rule | None:

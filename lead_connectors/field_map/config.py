@@ -56,6 +56,7 @@ class Source:
         default: The value where all properties are null; `MISSING` without one.
         convert: A converter's name; None for the field's own.
         options: All options of `convert`, the API's defaults included; empty where `convert` is None.
+        given: Those of `options` that the map itself gives.
         on_null: ``omit`` or ``clear``; None for the setting's.
         fields: The named fields of a group; None for a field of one value.
         is_strict: Whether every property must exist and be of a type that fits: so in the stream's own map.
@@ -68,6 +69,7 @@ class Source:
     default: Any = MISSING
     convert: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
     on_null: str | None = None
     fields: Mapping[str, Source] | None = None
     is_strict: bool = False
@@ -247,7 +249,7 @@ def _parse_source(where: str, value: Any, target: ApiField, api: ApiFields) -> S
         message = f"{where} {_SOURCE_FORMS}"
         raise SettingsError(message)
     _check_keys(where, value)
-    convert, options = None, {}
+    convert, options, given = None, {}, {}
     if "convert" in value:
         convert, given = _parse_convert(f"{where}.convert", value["convert"])
         options = complete_options(where, api, target, convert, given)
@@ -258,6 +260,7 @@ def _parse_source(where: str, value: Any, target: ApiField, api: ApiFields) -> S
         default=_parse_literal(f"{where}.default", value["default"]) if "default" in value else MISSING,
         convert=convert,
         options=options,
+        given=given,
         on_null=value.get("on_null"),
         fields=_parse_group(f"{where}.fields", value["fields"], target, api) if "fields" in value else None,
     )

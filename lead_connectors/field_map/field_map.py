@@ -44,12 +44,17 @@ class FieldMap:
 
     @functools.cached_property
     def version(self) -> str:
-        """A hash of all that decides what is sent: the same map has the same version in every run and release.
+        """A hash of what a person set and the API documents: the same map has the same version in every release.
 
-        A ledger holds it and sends leads again where it changes, so it must not change without need.
+        A ledger holds it and sends leads again where it changes, so it must not change without need. What the account's
+        metadata says (types, lengths, options) is no part of it: it shows in the values of the leads that it concerns.
         """
-        text = json.dumps([rule.version_data() for rule in self.rules], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _hash([rule.version_data() for rule in self.rules])
+
+    @functools.cached_property
+    def former_version(self) -> str:
+        """The version that release 0.1 wrote into their ledgers, which includes the account's metadata."""
+        return _hash([rule.former_version_data() for rule in self.rules])
 
     @functools.cached_property
     def unmapped(self) -> tuple[str, ...]:
@@ -84,3 +89,8 @@ class FieldMap:
             if rule.field not in fields and (group or not rule.group):
                 kept.append(dataclasses.replace(rule, group=group))
         return dataclasses.replace(self, rules=tuple(kept))
+
+
+def _hash(data: list[Any]) -> str:
+    text = json.dumps(data, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

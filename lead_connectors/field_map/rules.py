@@ -34,6 +34,7 @@ class Rule:
         allowed_values: The only texts that the account offers; empty where it takes any.
         keeps_other_values: Whether another text is sent with a warning instead of rejected.
         group: The rules of a group's named fields; empty for a field of one value.
+        setting: What a person set and the API documents, as JSON: all of the rule that the account does not decide.
     """
 
     field: str
@@ -51,6 +52,7 @@ class Rule:
     allowed_values: frozenset[str] = frozenset()
     keeps_other_values: bool = True
     group: tuple[Rule, ...] = ()
+    setting: tuple[Any, ...] = ()
 
     def apply(self, record: Mapping[str, Any], mapped: Mapped) -> None:
         """Fill the field.
@@ -83,7 +85,12 @@ class Rule:
         return self.paths + tuple(path for rule in self.group for path in rule.all_paths())
 
     def version_data(self) -> list[Any]:
-        """Return all that decides what is sent, as JSON. `FieldMap.version` is its hash: see there before a change."""
+        """Return what `FieldMap.version` is made of: see there before a change."""
+        paths = [] if self.group else self.paths
+        return [self.field, self.setting, paths, [rule.version_data() for rule in self.group]]
+
+    def former_version_data(self) -> list[Any]:
+        """Return what `FieldMap.former_version` is made of. It must never change."""
         return [
             self.field,
             self.converter.name,
@@ -92,7 +99,7 @@ class Rule:
             None if self.literal is MISSING else repr(self.literal),
             None if self.default is MISSING else repr(self.default),
             [self.max_length, self.cuts, self.clears, self.is_opt_out],
-            [rule.version_data() for rule in self.group],
+            [rule.former_version_data() for rule in self.group],
         ]
 
     def _first_value(self, record: Mapping[str, Any]) -> Any:

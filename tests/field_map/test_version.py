@@ -10,6 +10,7 @@ from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.builtin import load_builtin_maps
 from lead_connectors.field_map.config import MapSettings
+from lead_connectors.field_map.field_map import FieldMap
 from target_carecycle.api_fields import upload_fields as carecycle_fields
 from target_leadsquared.lead_fields import lead_fields as leadsquared_fields
 
@@ -162,7 +163,7 @@ def test_a_version_stays_what_it_was(case: Case) -> None:
     maps = load_builtin_maps(f"target_{api.partition(' ')[0]}")
     setting = MapSettings(None if own is None else {stream: own}, **settings)
     found = MapBuilder(APIS[api], maps, setting).build(stream, {"properties": properties})
-    assert found.version == version
+    assert found.former_version == version
 
 
 def test_layers_of_star_and_stream_keep_their_version() -> None:
@@ -172,5 +173,64 @@ def test_layers_of_star_and_stream_keep_their_version() -> None:
     }
     maps = load_builtin_maps(LEADSQUARED)
     found = MapBuilder(APIS["leadsquared"], maps, MapSettings(setting)).build("people", {"properties": TABLE})
-    assert found.version == "9881cb8e754796dc"
-    assert found.without(["mx_KYC.New"]).version == "adcf6eee9c49a172"
+    assert found.former_version == "9881cb8e754796dc"
+    assert found.without(["mx_KYC.New"]).former_version == "adcf6eee9c49a172"
+
+
+def build(api: ApiFields, own: dict[str, Any], **settings: Any) -> FieldMap:
+    return MapBuilder(api, settings=MapSettings({"people": own}, **settings)).build("people", {"properties": TABLE})
+
+
+OTHER_ACCOUNT: list[dict[str, Any]] = [
+    {"SchemaName": "EmailAddress", "DataType": "Text", "MaxLength": "10", "IsLeadIdentifier": False},
+    {"SchemaName": "Phone", "DataType": "Text"},
+    {"SchemaName": "FirstName", "DataType": "TextArea", "IsLeadIdentifier": True},
+    {"SchemaName": "mx_Called", "DataType": "Text"},
+    {"SchemaName": "Source", "DataType": "Select", "Options": [{"Value": "web"}, {"Value": "TV"}, {"Value": "Radio"}]},
+    {"SchemaName": "mx_KYC", "DataType": "CustomObject", "CustomObjectMetaData": {"Fields": [
+        {"SchemaName": "Status", "DataType": "Number", "Options": []}]}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{}, {"on_null": "clear", "on_too_long": "cut"}])
+def test_what_the_account_says_does_not_change_a_version(settings: dict[str, Any]) -> None:
+    own = {
+        "EmailAddress": "a",
+        "Phone": "b",
+        "FirstName": "a",
+        "mx_Called": "b",
+        "Source": {"value": "web"},
+        "mx_KYC": {"fields": {"Status": "a"}},
+    }
+    accounts = [[], ACCOUNT, OTHER_ACCOUNT]
+    maps = [build(leadsquared_fields(account=account), own, **settings) for account in accounts]
+    assert len({found.version for found in maps}) == 1
+    assert len({found.former_version for found in maps}) == 3
+    custom = {"customFields": {"fields": {"day": "a", "score": "a", "time": "b"}}}
+    options = {**CUSTOM_FIELDS, "time": {"fieldType": "select", "options": ["Noon"]}, "day": {"fieldType": "text"}}
+    known: list[dict[str, dict[str, Any]]] = [{}, CUSTOM_FIELDS, options]
+    assert len({build(carecycle_fields("US", fields), custom, **settings).version for fields in known}) == 1
+
+
+def test_what_a_person_sets_changes_a_version() -> None:
+    short = {"text": {"max_length": 5}}
+    maps: list[FieldMap] = [
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "FirstName": "b"}),
+        build(leadsquared_fields(account=ACCOUNT, phone_format="e164"), {"Phone": "a", "FirstName": "b"}),
+        build(leadsquared_fields(account=ACCOUNT, default_country="IN"), {"Phone": "a", "FirstName": "b"}),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "FirstName": "b"}, on_null="clear"),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "FirstName": "b"}, on_too_long="cut"),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "FirstName": "a"}),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "FirstName": {"property": "b", "convert": short}}),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "FirstName": {"property": "b", "default": "x"}}),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "FirstName": {"value": "x"}}),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "DoNotCall": "flag"}),
+        build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "DoNotCall": "flag"}, opt_out_fields=[]),
+    ]
+    assert len({found.version for found in maps}) == len(maps)
+
+
+def test_a_version_is_the_same_in_every_release() -> None:
+    found = build(leadsquared_fields(account=ACCOUNT), {"Phone": "a", "mx_KYC": {"fields": {"Status": "b"}}})
+    assert found.version == "520f1ac70a6df604"
+    assert found.without(["mx_KYC"]).version == "761c4eef75b6df8a"
