@@ -231,11 +231,11 @@ class Dispatcher:
             partial: Where no batch is full, take the one of the oldest lead that can be sent.
         """
         batches = [plans for plans in self._ready.values() if plans]
-        if not self._is_too_far():
-            full = [plans for call, plans in self._ready.items() if len(plans) >= self._leads_a_call(call)]
-            batches = full or (batches if partial else [])
-        if not batches:
+        full = [plans for call, plans in self._ready.items() if len(plans) >= self._leads_a_call(call)]
+        if not batches or not (full or partial):
             return []
+        if full and not self._is_too_far():
+            batches = full
         plans = min(batches, key=min)
         size = self._leads_a_call(self._call_of(next(iter(plans.values()))))
         taken = [plans[place] for place in sorted(plans)[:size]]

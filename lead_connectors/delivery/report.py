@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from lead_connectors.delivery.lead import Lead
-from lead_connectors.delivery.outcome import Outcome, Status
+from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.delivery.private_files import replace_privately
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.table import MapCounts
@@ -73,6 +73,12 @@ class Report:
         counts.by_status[outcome.status] += 1
         if outcome.status is Status.REJECTED:
             counts.by_code[outcome.code or RejectCode.API_REJECTED] += 1
+
+    def recount(self, stream: str, outcome: Outcome, code: RejectCode) -> None:
+        """Count a record as rejected that was counted as delivered before."""
+        if outcome.status is not Status.REJECTED:
+            self.streams[stream].by_status[outcome.status] -= 1
+            self.count(stream, rejected(code))
 
     def start_stream(self, stream: str, field_map: FieldMap) -> None:
         """Take note of a stream's map; a dry run counts how often each of its fields is filled."""

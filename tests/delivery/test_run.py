@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
-from lead_connectors.delivery.errors import PersonNeededError, SignalledError
+from lead_connectors.delivery.errors import LedgerError, PartlySentError, PersonNeededError, SignalledError
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger import Ledger
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.delivery.report import Report
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
-from lead_connectors.http.errors import TransientError
+from lead_connectors.http.errors import CallRejectedError, DeniedError, TransientError
+from lead_connectors.plugin.errors import ConnectorError
 from lead_connectors.reject_codes import RejectCode
 from tests.delivery.fake_destination import CapableDestination, FakeDestination
 from tests.delivery.leads import a_lead
@@ -24,23 +26,51 @@ INVALID = rejected(RejectCode.INVALID_VALUE)
 
 
 class Rejects:
-    """A reject store that knows what is durable."""
+    """A reject store that knows what is durable.
+
+    Attributes:
+        added: Numbers of rejected records.
+        open: By lead id, the opt-outs whose records are kept open.
+        from_before: The same, of earlier runs.
+        known: Whether rejects were written down by an earlier run.
+    """
 
     def __init__(self, log: list[str]) -> None:
         self.added: list[int] = []
-        self.durable = 0
+        self.codes: list[str] = []
+        self.open: dict[str, frozenset[str]] = {}
+        self.from_before: dict[str, frozenset[str]] = {}
+        self.known = False
+        self.has_folder = True
+        self.is_durable = True
+        self._lead_ids: dict[Any, str] = {}
         self._log = log
 
-    def add(self, lead: Lead, outcome: Outcome) -> None:
+    def add(self, lead: Lead, outcome: Outcome) -> bool:
         assert outcome.status is Status.REJECTED
         self.added.append(lead.source.number)
+        self.codes.append(outcome.code.value if outcome.code else "")
+        self.is_durable = False
+        return not self.known
+
+    def keep_open(self, lead: Lead, lead_id: str, fields: Collection[str]) -> None:
+        self.open[lead_id] = frozenset(fields)
+        self._lead_ids[lead.key] = lead_id
+        self.is_durable = False
 
     def forget(self, lead: Lead) -> None:
-        """Nothing to forget."""
+        self.open.pop(self._lead_ids.pop(lead.key, ""), None)
+
+    def open_opt_outs(self) -> dict[str, frozenset[str]]:
+        return dict(self.from_before)
+
+    def settle(self, lead_ids: Collection[str]) -> None:
+        for lead_id in lead_ids:
+            self.from_before.pop(lead_id, None)
 
     def sync(self) -> None:
-        if self.durable != len(self.added):
-            self.durable = len(self.added)
+        if not self.is_durable:
+            self.is_durable = True
             self._log.append("rejects")
 
     def close(self) -> None:
@@ -59,7 +89,7 @@ class Books:
         self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.run = DeliveryRun(
             destination,
-            ledger=ledger or Ledger(None, account="a"),
+            ledger=ledger or Ledger(None, credential="a"),
             rejects=self.rejects,
             report=self.report,
             write_state=self._write_state,
@@ -69,12 +99,13 @@ class Books:
         )
 
     def _write_state(self, state: dict[str, Any]) -> None:
-        assert self.rejects.durable == len(self.rejects.added), "a STATE before its rejects are on disk"
+        assert self.rejects.is_durable, "a STATE before its rejects are on disk"
         self.states.append(state["n"])
         self.log.append(f"state {state['n']}")
 
     def deliver(self, *leads: Callable[[int], Lead]) -> None:
         """Deliver leads with a STATE after each."""
+        self.run.start()
         for make in leads:
             number = self.run.read("people")
             self.run.submit(make(number))
@@ -85,6 +116,10 @@ class Books:
         found = self.report.as_dict(0, {})["streams"]["people"]
         kept: dict[str, Any] = {name: value for name, value in found.items() if value and name != "read"}
         return kept
+
+
+def kept(folder: Path) -> Ledger:
+    return Ledger(folder / "x.ledger", credential="a", organisation=lambda: "org")
 
 
 def person(key: str, **values: Any) -> Callable[[int], Lead]:
@@ -116,11 +151,19 @@ def test_versions_that_wait_together_collapse_into_the_last() -> None:
     assert books.counts() == {"accepted": 1, "collapsed": 1}
 
 
-def test_too_many_rejects_stop_the_run_after_what_is_accounted_for() -> None:
+def test_too_many_rejects_stop_the_run_once_a_hundred_are_accounted_for() -> None:
     books = Books(FakeDestination(), max_reject_percent=10.0)
-    with pytest.raises(PersonNeededError, match=r"11 of 11 records were rejected.*max_reject_percent \(10\)"):
-        books.deliver(*(person(str(n), rejected=INVALID) for n in range(30)))
-    assert books.rejects.added == list(range(11))
+    with pytest.raises(PersonNeededError, match=r"100 of 100 records were rejected.*max_reject_percent \(10\)"):
+        books.deliver(*(person(str(n), rejected=INVALID) for n in range(130)))
+    assert books.rejects.added == list(range(100))
+
+
+def test_the_order_of_a_few_records_does_not_decide_but_their_number_does_at_the_end() -> None:
+    bad, good = [person(str(n), rejected=INVALID) for n in range(11)], [person(f"g{n}") for n in range(99)]
+    Books(FakeDestination(), max_reject_percent=20.0).deliver(*bad, *good)
+    books = Books(FakeDestination(), max_reject_percent=10.0)
+    with pytest.raises(PersonNeededError, match="11 of 11"):
+        books.deliver(*bad)
 
 
 def test_conflicts_and_a_replay_do_not_count_against_the_limit() -> None:
@@ -137,13 +180,13 @@ def test_a_dry_run_sends_nothing_and_writes_no_state_and_no_reject() -> None:
     books = Books(FakeDestination(), dry_run=True)
     books.deliver(person("a", opt_outs={"DoNotCall"}), person("b", rejected=INVALID, opt_outs={"DoNotCall"}))
     assert books.counts() == {"unsent": 1, "rejected": {"invalid_value": 1}}
-    assert (books.destination.calls, books.destination.opt_out_calls) == ([], [])
+    assert books.destination.calls == []
     assert (books.states, books.rejects.added) == ([], [])
 
 
 def test_what_has_not_changed_is_not_sent_unless_it_is_asked_for(tmp_path: Path) -> None:
     def books(**settings: Any) -> Books:
-        return Books(FakeDestination(), Ledger(tmp_path / "x.ledger", account="a"), **settings)
+        return Books(FakeDestination(), kept(tmp_path), **settings)
 
     first, second, again = books(), books(), books(resend=True)
     for each in (first, second, again):
@@ -156,7 +199,7 @@ def test_what_has_not_changed_is_not_sent_unless_it_is_asked_for(tmp_path: Path)
 
 def test_what_was_left_out_belongs_to_nobody_new(tmp_path: Path) -> None:
     destination = CapableDestination()
-    ledger = Ledger(tmp_path / "x.ledger", account="a")
+    ledger = kept(tmp_path)
     books = Books(destination, ledger, on_conflict="leave_out")
     shared = {"Phone": "Phone:1"}
     both = {"Email": "x", "Phone": "1"}
@@ -165,25 +208,212 @@ def test_what_was_left_out_belongs_to_nobody_new(tmp_path: Path) -> None:
     assert ledger.look_up(a_lead(0, "ann", unique=shared)).owned_by_others == ()
 
 
-def test_opt_outs_that_do_not_stay_need_a_person() -> None:
-    destination = CapableDestination()
-    destination.outcome_of = lambda body: Outcome(Status.UPDATED, lead_id=f"L-{body['Name']}")
-    destination.lost_opt_outs = {"L-b"}
+def opted(key: str, **values: Any) -> Callable[[int], Lead]:
+    return person(key, opt_outs={"DoNotCall"}, **values)
+
+
+def test_opt_outs_are_read_back_and_their_records_are_written_down_until_then() -> None:
+    destination = CapableDestination(batch_size=1)
     books = Books(destination)
-    with pytest.raises(PersonNeededError, match="1 opt-outs"):
-        books.deliver(person("a", opt_outs={"DoNotCall"}), person("b", opt_outs={"DoNotSMS"}))
-    assert destination.confirmed == {"L-a": {"DoNotCall"}, "L-b": {"DoNotSMS"}}
-    assert (books.report.opt_outs_raised, books.report.opt_outs_open) == (2, 1)
+    seen_open: list[int] = []
+    read = destination.read_opt_outs
+    destination.read_opt_outs = lambda found: (seen_open.append(len(books.rejects.open)), read(found))[1]  # type: ignore[method-assign]
+    books.deliver(*(opted(str(n)) for n in range(7)))
+    assert seen_open[0] == 5, "as many as one reading takes"
+    assert len(destination.read) == 7
+    assert books.rejects.open == {}
+    assert (books.report.opt_outs_raised, books.report.opt_outs_open) == (7, 0)
+    assert books.counts() == {"updated": 7}
 
 
-def test_an_opt_out_that_no_call_takes_needs_a_person() -> None:
-    destination = FakeDestination()
-    destination.outcome_of = lambda _: INVALID
+def test_opt_outs_that_do_not_stay_need_a_person_and_are_tried_first_by_the_next_run(tmp_path: Path) -> None:
+    destination = CapableDestination()
+    destination.lost_opt_outs = {"L-b@example.com"}
+    books = Books(destination, kept(tmp_path))
+    with pytest.raises(PersonNeededError, match="1 opt-outs are open"):
+        books.deliver(opted("a"), opted("b"))
+    books.run.close()
+    assert (books.report.opt_outs_raised, books.report.opt_outs_open) == (1, 1)
+    assert books.counts() == {"updated": 1, "rejected": {"opt_out_open": 1}}
+    assert set(books.rejects.open) == {"L-b@example.com"}
+
+    again = Books(destination, kept(tmp_path))
+    again.rejects.from_before = dict(books.rejects.open)
+    with pytest.raises(PersonNeededError):
+        again.deliver()
+    again.run.close()
+    assert set(destination.raised) == {"L-b@example.com"}, "raised once more, and still not there"
+
+    destination.lost_opt_outs = set()
+    last = Books(destination, kept(tmp_path))
+    last.rejects.from_before = dict(books.rejects.open)
+    last.deliver()
+    assert last.rejects.from_before == {}
+    assert (last.report.opt_outs_raised, last.report.opt_outs_open) == (1, 0)
+
+
+def test_taking_the_record_out_of_its_file_acknowledges_it(tmp_path: Path) -> None:
+    destination = CapableDestination()
+    destination.lost_opt_outs = {"L-b@example.com"}
+    books = Books(destination, kept(tmp_path))
+    with pytest.raises(PersonNeededError):
+        books.deliver(opted("b"))
+    books.run.close()
+    without_folder = Books(destination, kept(tmp_path))
+    without_folder.rejects.has_folder = False
+    with pytest.raises(PersonNeededError):
+        without_folder.deliver()
+    without_folder.run.close()
+    Books(destination, kept(tmp_path)).deliver()
+
+
+def test_a_kill_before_the_reading_leaves_the_opt_out_to_the_next_run(tmp_path: Path) -> None:
+    destination = CapableDestination(batch_size=1)
+    books = Books(destination, kept(tmp_path))
+    books.run.submit(opted("a")(books.run.read("people")))
+    books.run.attend(books.events.get(timeout=5))
+    assert set(books.rejects.open) == {"L-a@example.com"}
+    # no close: the process is gone
+    destination.lost_opt_outs = {"L-a@example.com"}
+    again = Books(destination, kept(tmp_path))
+    with pytest.raises(PersonNeededError):
+        again.deliver(opted("a"))
+    assert again.counts() == {"rejected": {"opt_out_open": 1}}, "it is not taken as unchanged"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CallRejectedError(status=400, code="Bad"),
+        DeniedError("no", status=403),
+        DeniedError("no", status=404),
+        TransientError("gone"),
+    ],
+)
+def test_every_reading_that_fails_leaves_the_opt_outs_open(error: ConnectorError) -> None:
+    destination = CapableDestination()
+    destination.read_error = error
     books = Books(destination)
     with pytest.raises(PersonNeededError):
-        books.deliver(person("a", opt_outs={"DoNotCall"}))
+        books.deliver(opted("a"), person("b"))
     assert (books.report.opt_outs_raised, books.report.opt_outs_open) == (0, 1)
-    assert books.states == [1], "its record is in the reject file"
+    assert books.counts() == {"updated": 1, "rejected": {"opt_out_open": 1}}
+    assert set(books.rejects.open) == {"L-a@example.com"}
+
+
+def test_an_opt_out_of_nobody_is_told_once_and_creates_no_lead() -> None:
+    destination = CapableDestination()
+    books = Books(destination)
+    with pytest.raises(PersonNeededError):
+        books.deliver(opted("a", rejected=INVALID))
+    assert destination.calls == []
+    assert books.counts() == {"rejected": {"invalid_value": 1}}
+    assert (books.report.opt_outs_open, books.states) == (1, [1])
+    again = Books(destination)
+    again.rejects.known = True
+    again.deliver(opted("a", rejected=INVALID))
+    assert again.report.opt_outs_open == 1
+
+
+def test_an_opt_out_of_a_rejected_lead_goes_to_its_own_lead_and_to_nobody_elses(tmp_path: Path) -> None:
+    destination = CapableDestination()
+    ledger = kept(tmp_path)
+    phone = {"Phone": "Phone:1"}
+    books = Books(destination, ledger)
+    books.deliver(person("ann", unique=phone))
+    destination.found = {"bob@example.com": "L-bob", "eve@example.com": "L-ann@example.com"}
+    later = Books(destination, ledger)
+    with pytest.raises(PersonNeededError):
+        later.deliver(opted("bob", rejected=INVALID), opted("eve", rejected=INVALID))
+    assert destination.calls[1:] == [[{"id": "L-bob", "DoNotCall": True}]]
+    assert (later.report.opt_outs_raised, later.report.opt_outs_open) == (1, 1)
+
+
+def test_a_known_lead_is_updated_by_its_id_whatever_it_is_called_now(tmp_path: Path) -> None:
+    destination = CapableDestination()
+    Books(destination, kept(tmp_path)).deliver(person("ann"))
+    Books(destination, kept(tmp_path)).deliver(person("ann", fields={"Email": "new@example.com"}))
+    assert destination.calls[1] == [{"Email": "new@example.com", "id": "L-ann@example.com"}]
+
+
+def test_a_response_that_names_another_lead_is_a_conflict(tmp_path: Path) -> None:
+    destination = CapableDestination()
+    ledger = kept(tmp_path)
+    Books(destination, ledger).deliver(person("ann"))
+    destination.outcome_of = lambda _: Outcome(Status.UPDATED, lead_id="L-ann@example.com")
+    books = Books(destination, ledger)
+    books.deliver(person("bob"))
+    assert books.counts() == {"rejected": {"conflict": 1}}
+    destination.outcome_of = lambda _: Outcome(Status.UPDATED, lead_id="L-other")
+    books = Books(destination, ledger)
+    books.deliver(person("ann", fields={"Name": "Ann"}))
+    assert books.counts() == {"rejected": {"conflict": 1}}
+
+
+def test_a_lead_that_is_gone_is_introduced_anew_once(tmp_path: Path) -> None:
+    destination = CapableDestination()
+    ledger = kept(tmp_path)
+    Books(destination, ledger).deliver(person("ann"))
+    destination.outcome_of = lambda body: (
+        rejected(RejectCode.NOT_FOUND) if "id" in body else Outcome(Status.CREATED, lead_id="L-2")
+    )
+    books = Books(destination, ledger)
+    books.deliver(person("ann", fields={"Email": "ann@example.com", "Name": "Anna"}))
+    assert books.counts() == {"created": 1}
+    assert destination.looked_up == ["ann@example.com"]
+    assert ledger.look_up(a_lead(0, "ann")).lead_id == "L-2"
+    destination.found = {"ann@example.com": "L-3"}
+    books = Books(destination, ledger)
+    books.deliver(person("ann", fields={"Email": "ann@example.com", "Name": "Annie"}))
+    assert books.counts() == {"rejected": {"not_found": 1}}, "once, not for ever"
+
+
+def test_a_whole_stream_in_conflict_with_the_ledger_stops_and_no_state_passes_it(tmp_path: Path) -> None:
+    ledger = kept(tmp_path)
+    people = [person(str(n), unique={"Email": f"Email:{n}"}) for n in range(30)]
+    Books(CapableDestination(), ledger).deliver(*people)
+    renamed = [person(f"other {n}", unique={"Email": f"Email:{n}"}) for n in range(30)]
+    books = Books(CapableDestination(), ledger, max_reject_percent=10.0)
+    with pytest.raises(PersonNeededError, match=r"All 20 records of stream people .* renamed"):
+        books.deliver(*renamed)
+    books.run.finish_in_flight(1)
+    assert books.states == []
+    few = Books(CapableDestination(), ledger, max_reject_percent=10.0)
+    few.deliver(*renamed[:19])
+    assert few.states[-1] == 19
+
+
+def test_what_a_batch_has_learned_is_kept_when_the_rest_of_it_fails(tmp_path: Path) -> None:
+    class Fails(FakeDestination):
+        @override
+        def send(self, call: str, bodies: Sequence[Any]) -> list[Outcome]:
+            raise PartlySentError({0: Outcome(Status.ACCEPTED)}, TransientError("gone"))
+
+    books = Books(Fails(batch_size=2), kept(tmp_path))
+    with pytest.raises(TransientError):
+        books.deliver(person("a"), person("b"))
+    books.run.finish_in_flight(1)
+    assert books.states == [1]
+    again = Books(FakeDestination(), kept(tmp_path))
+    again.deliver(person("a"), person("b"))
+    assert again.counts() == {"accepted": 1, "unchanged": 1}
+
+
+def test_a_ledger_that_cannot_be_written_holds_the_state_back(tmp_path: Path) -> None:
+    ledger = kept(tmp_path)
+    books = Books(FakeDestination(batch_size=1), ledger)
+    ledger._db.execute("DROP TABLE identities")  # as good as a full disk
+    with pytest.raises(LedgerError, match="ledger_path"):
+        books.deliver(person("a", unique={}), person("b"))
+    books.run.finish_in_flight(1)
+    assert books.states == []
+
+
+def test_a_dry_run_sees_the_conflicts_that_the_run_would_have(tmp_path: Path) -> None:
+    shared = {"Phone": "Phone:1"}
+    books = Books(FakeDestination(), Ledger(tmp_path / "x", credential="a", read_only=True), dry_run=True)
+    books.deliver(person("ann", unique=shared), person("bob", unique=shared))
+    assert books.counts() == {"unsent": 1, "rejected": {"conflict": 1}}
 
 
 def test_a_signal_ends_the_run() -> None:
