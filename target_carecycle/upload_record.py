@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, cast
 
@@ -48,6 +48,21 @@ def upload_schema() -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _validators() -> dict[str, Draft202012Validator]:
     return {name: Draft202012Validator(rules) for name, rules in upload_schema()["properties"].items()}
+
+
+def external_id(key: Sequence[Any]) -> str:
+    """Write a record's key as one text; no two keys of a stream give the same.
+
+    Args:
+        key: The values of its key properties; none of them is blank.
+
+    Returns:
+        A single value as it is. Several are joined by ``-``, with ``%`` and ``-`` inside them percent-encoded. Empty
+        without a key.
+    """
+    if len(key) == 1:
+        return str(key[0])
+    return "-".join(str(part).replace("%", "%25").replace("-", "%2D") for part in key)
 
 
 def build_record(fields: Mapping[str, Any]) -> dict[str, Any]:

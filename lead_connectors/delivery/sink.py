@@ -16,6 +16,7 @@ from lead_connectors.delivery.record_validator import RecordValidator
 from lead_connectors.delivery.rejects import rejected_at
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.mapped import Problem
+from lead_connectors.field_map.no_value import is_no_value
 from lead_connectors.reject_codes import RejectCode
 
 SINGER_COLUMNS = frozenset(
@@ -84,7 +85,7 @@ class DeliverySink(Sink):
             msg = "a stream that is not delivered has no leads"
             raise ValueError(msg)
         self._remove_sdc_metadata_from_record(record)
-        missing = [name for name in self.key_properties if record.get(name) is None]
+        missing = [name for name in self.key_properties if is_no_value(record.get(name))]
         key = [] if missing else [record[name] for name in self.key_properties]
         mapped = self._field_map.apply(record)
         prepared = self._destination.prepare(mapped, record, key)
@@ -124,7 +125,7 @@ class DeliverySink(Sink):
     def _rejection(self, record: dict[str, Any], missing: list[str], problems: Sequence[Problem]) -> Outcome | None:
         """Why a record cannot be sent as it is; None where it can."""
         if missing:
-            return rejected(RejectCode.KEY_MISSING, f"key property {', '.join(missing)} is missing or null")
+            return rejected(RejectCode.KEY_MISSING, f"key property {', '.join(missing)} is missing or blank")
         validator = cast("RecordValidator | None", self._validator)
         if validator is not None and (problem := validator.problem(record)) is not None:
             return rejected(RejectCode.SCHEMA_INVALID, problem)

@@ -249,7 +249,9 @@ def _parse_source(where: str, value: Any, target: ApiField, api: ApiFields) -> S
         message = f"{where} {_SOURCE_FORMS}"
         raise SettingsError(message)
     _check_keys(where, value)
-    convert, options, given = None, {}, {}
+    convert: str | None = None
+    options: Mapping[str, Any] = {}
+    given: Mapping[str, Any] = {}
     if "convert" in value:
         convert, given = _parse_convert(f"{where}.convert", value["convert"])
         options = complete_options(where, api, target, convert, given)

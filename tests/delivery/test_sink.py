@@ -69,6 +69,8 @@ def test_a_good_record_becomes_a_lead() -> None:
     [
         ({"id": None, "mail": "a@example.com"}, "key_missing"),
         ({"mail": "a@example.com"}, "key_missing"),
+        ({"id": " ", "mail": "a@example.com"}, "key_missing"),
+        ({"id": "n/a", "mail": "a@example.com"}, "key_missing"),
         ({"id": 1, "mail": ["a@example.com"]}, "schema_invalid"),
         ({"id": 1, "dnc": True}, "required_missing"),
     ],
@@ -81,6 +83,16 @@ def test_a_record_that_cannot_be_sent_says_why_and_keeps_its_opt_out(record: dic
     assert found.rejected.code.value == code
     assert found.opt_outs == {"DoNotCall"}
     assert "example.com" not in found.rejected.reason
+
+
+@pytest.mark.parametrize("blank", [None, "", " ", "NULL", float("nan"), [], {}])
+def test_a_key_that_is_blank_in_any_part_is_nobodys_identity(blank: Any) -> None:
+    found = lead({"id": 5, "mail": "a@example.com", "extra": blank}, keys=("id", "extra"))
+    assert found.rejected is not None
+    assert found.rejected.code is RejectCode.KEY_MISSING
+    assert "extra" in found.rejected.reason
+    assert found.key is None
+    assert found.identities == {"Email:a@example.com"}
 
 
 def test_a_stream_without_a_key_has_records_without_a_key() -> None:

@@ -19,7 +19,7 @@ from lead_connectors.field_map.config import MapSettings
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.reject_codes import RejectCode
 from target_carecycle.api_fields import upload_fields
-from target_carecycle.upload_record import build_record, check_fields, opt_out_fields, upload_schema
+from target_carecycle.upload_record import build_record, check_fields, external_id, opt_out_fields, upload_schema
 
 API = upload_fields()
 MAPS = load_builtin_maps("target_carecycle")
@@ -278,3 +278,21 @@ def test_fields_without_a_problem_are_what_the_calls_schema_takes(fields: dict[s
     fields = {**fields, **(GOOD if good else {})}
     is_valid = Draft202012Validator(upload_schema()).is_valid(build_record(fields))
     assert (check_fields({name: fields[name] for name in fields if name != "status"}) == []) == is_valid
+
+
+def test_a_key_of_one_value_is_the_external_id_as_it_is() -> None:
+    assert [external_id([value]) for value in (7, "a-b%", 1.5)] == ["7", "a-b%", "1.5"]
+    assert external_id([]) == ""
+
+
+def test_the_parts_of_a_key_are_joined_so_that_they_can_be_told_apart() -> None:
+    assert external_id([7, "x"]) == "7-x"
+    assert external_id(["a-b", "c"]) == "a%2Db-c"
+    assert external_id(["a", "b-c"]) == "a-b%2Dc"
+    assert external_id(["a%2Db", "c"]) == "a%252Db-c"
+
+
+@given(st.lists(st.text("ab-%2D5", max_size=4), min_size=2, max_size=3), st.data())
+def test_no_two_keys_give_the_same_external_id(first: list[str], data: st.DataObject) -> None:
+    second = data.draw(st.lists(st.text("ab-%2D5", max_size=4), min_size=len(first), max_size=len(first)))
+    assert (external_id(first) == external_id(second)) == (first == second)
