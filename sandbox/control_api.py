@@ -15,6 +15,7 @@ from sandbox.carecycle.reference_data import CAMPAIGNS, CUSTOM_FIELDS, MEMBERS, 
 from sandbox.carecycle.scripted_changes import ScriptError
 from sandbox.faults import Fault, FaultError
 from sandbox.http_messages import CARECYCLE, LEADSQUARED, InvalidJsonError, JsonObject, read_json
+from sandbox.leadsquared.errors import LeadError
 from sandbox.limits import SECONDS_A_DAY
 from sandbox.settings import Window
 
@@ -41,6 +42,7 @@ class ControlApi:
             Route("/__sandbox__/customers", self.customers),
             Route("/__sandbox__/reference", self.reference),
             Route("/__sandbox__/change", self.change, methods=["POST"]),
+            Route("/__sandbox__/crm", self.crm, methods=["POST"]),
             Route("/__sandbox__/quirks", self.quirks, methods=["GET", "POST", "DELETE"]),
             Route("/__sandbox__/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/__sandbox__/scan-moves", self.scan_moves, methods=["GET", "POST", "DELETE"]),
@@ -88,6 +90,22 @@ class ControlApi:
         updated = store.update_customers(counts["update"], any_customer=bool(body.get("anybody")))
         inserted = store.insert_customers(counts["insert"])
         return JSONResponse({"updated": updated, "inserted": inserted, "deleted": deleted})
+
+    async def crm(self, request: Request) -> Response:
+        """POST crm: what a person does in LeadSquared: delete a lead, merge it into another, or edit it."""
+        body = await read_object(request, {"delete", "merge", "into", "edit", "fields"})
+        leads = self._backend.leads
+        try:
+            if "delete" in body:
+                leads.delete(body["delete"])
+            if "merge" in body:
+                leads.merge(body["merge"], body["into"])
+            if "edit" in body:
+                leads.edit(body["edit"], body["fields"])
+        except (KeyError, LeadError) as error:
+            message = f"crm takes ids of leads that exist, and values that no other lead has ({error})"
+            raise ControlError(message) from error
+        return JSONResponse(list(leads.by_id.values()))
 
     async def quirks(self, request: Request) -> Response:
         """GET, POST or DELETE quirks."""

@@ -111,6 +111,20 @@ def edit_response_rows(request: Request, plan: FaultPlan, response: Response) ->
         response.body = {**response.body, "items": _edit_list(response.body["items"], plan, "id")}
     elif isinstance(response.body, dict) and "succeeded" in response.body:
         _edit_upload_response(request, response.body, plan)
+    elif isinstance(response.body, dict) and "Details" in response.body:
+        _edit_update_response(response.body, plan)
+
+
+def _edit_update_response(body: JsonObject, plan: FaultPlan) -> None:
+    """Apply the row faults to the response of Lead/Bulk/UpdateV2, which names failed leads only."""
+    for _, fault in plan.rows:
+        if fault.when == "before":
+            continue
+        body["Status"]["SuccessCount"] -= 1
+        if fault.kind != "drop_row":
+            entry = {"Identifier": "ProspectId", "IdentifierValue": "", "Reason": row_error(fault).message}
+            body["Status"]["FailureCount"] += 1
+            body["Details"].setdefault("FailedLeads", []).append(entry)
 
 
 def _edit_list(rows: list[JsonObject], plan: FaultPlan, key: str) -> list[JsonObject]:

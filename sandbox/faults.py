@@ -186,6 +186,9 @@ def request_records(request: Request) -> list[JsonObject]:
     if request.api == CARECYCLE:
         records = body.get("records") if isinstance(body, dict) else None
         return [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
+    if isinstance(body, dict):  # Lead/Bulk/UpdateV2
+        rows = body.get("LeadPropertiesList")
+        body = [row.get("Fields") or [] for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     if not isinstance(body, list):
         return []
     leads = body if body and isinstance(body[0], list) else [body]

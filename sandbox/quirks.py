@@ -18,6 +18,9 @@ CHOICES = {
     "phone_forms": ("known", "any"),
     "limit_form": ("429", "403", "200"),
     "boolean_form": ("true_false", "one_zero"),
+    "update_v2": ("on", "missing", "denied", "denied_200"),
+    "search_by_gone_id": ("error", "create"),
+    "search_by_spelling": ("ProspectId", "ProspectID"),
 }
 
 
@@ -53,6 +56,9 @@ class Quirks:
     boolean_form: str = "true_false"
     phone_forms: str = "known"
     related_id: bool = False
+    update_v2: str = "on"
+    search_by_gone_id: str = "error"
+    search_by_spelling: str = "ProspectId"
 
     limit_form: str = "429"
     retry_after_header: bool = False

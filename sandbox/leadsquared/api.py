@@ -10,6 +10,7 @@ from sandbox.leadsquared import errors
 from sandbox.leadsquared.lead_fields import OWNER_ID
 from sandbox.leadsquared.lead_lookups import LeadLookups
 from sandbox.leadsquared.lead_store import LeadStore
+from sandbox.leadsquared.lead_updates import LeadUpdates
 from sandbox.leadsquared.lead_writes import LeadWrites
 from sandbox.limits import Rejection
 from sandbox.quirks import Quirks
@@ -19,7 +20,7 @@ from sandbox.stats import Stats
 LEADS = "/v2/LeadManagement.svc/"
 AUTHENTICATION = "/v2/Authentication.svc/"
 USER_BY_ACCESS_KEY = f"{AUTHENTICATION}UserByAccessKey.Get"
-BULK_PATHS = (f"{LEADS}Lead/Bulk/CreateOrUpdate", f"{LEADS}Lead/Bulk/Create")
+BULK_PATHS = (f"{LEADS}Lead/Bulk/CreateOrUpdate", f"{LEADS}Lead/Bulk/Create", f"{LEADS}Lead/Bulk/UpdateV2")
 WRITE_PATHS = (*BULK_PATHS, f"{LEADS}Lead.CreateOrUpdate")
 JSON_POSTS = (*WRITE_PATHS, f"{LEADS}Leads/Retrieve/ByIds")
 
@@ -36,6 +37,7 @@ class LeadSquared:
             ("GET", USER_BY_ACCESS_KEY): self._user_by_access_key,
             ("POST", BULK_PATHS[0]): writes.bulk_upsert,
             ("POST", BULK_PATHS[1]): writes.bulk_create,
+            ("POST", BULK_PATHS[2]): LeadUpdates(store, quirks, stats).respond,
             ("POST", f"{LEADS}Lead.CreateOrUpdate"): writes.upsert_single,
             ("POST", f"{LEADS}Leads/Retrieve/ByIds"): lookups.by_ids,
             ("GET", f"{LEADS}LeadsMetaData.Get"): lookups.metadata,

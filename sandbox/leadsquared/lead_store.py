@@ -17,6 +17,8 @@ from sandbox.timestamps import Clock
 PROSPECT_ID = "ProspectID"
 SEARCH_BY_ID = "ProspectId"
 EMAIL = "EmailAddress"
+IDS = (SEARCH_BY_ID, PROSPECT_ID)
+SYSTEM_FIELDS = (PROSPECT_ID, "ProspectAutoId", "CreatedOn", "ModifiedOn", "LeadLastModifiedOn", "OwnerId")
 OPT_OUTS = ("DoNotCall", "DoNotEmail", "DoNotSMS", "DoNotTrack", "mx_Do_Not_Mail")
 
 Values = dict[str, Any]
@@ -59,7 +61,7 @@ class LeadStore:
         for name, value in lead.values.items():
             field = self.fields[name]
             subfields = lead.subfields.get(name)
-            if name == PROSPECT_ID and lead.search_by == SEARCH_BY_ID:
+            if name == PROSPECT_ID and lead.search_by in IDS:
                 continue
             if field.data_type == CUSTOM_FIELD_SET:
                 values[name] = stored_field_set(field, value, subfields, self._quirks)
@@ -81,9 +83,9 @@ class LeadStore:
         Raises:
             LeadError: SearchBy is the lead's id, and no lead has this id.
         """
-        if lead.search_by == SEARCH_BY_ID:
-            lead_id = lead.values[PROSPECT_ID]
-            if lead_id not in self.by_id:
+        if lead.search_by in IDS:
+            lead_id = self.existing_id(lead.values[PROSPECT_ID])
+            if lead_id is None and self._quirks.search_by_gone_id == "error":
                 raise LeadError(NOT_FOUND, "Lead not found")
             return lead_id
         name = lead.search_by or EMAIL
@@ -96,9 +98,14 @@ class LeadStore:
             return None
         return owner
 
+    def existing_id(self, lead_id: str) -> str | None:
+        """Return the id of a stored lead as it is stored; None where there is none. The case of ids does not matter."""
+        lead_id = lead_id.strip("{}").lower()
+        return lead_id if lead_id in self.by_id else None
+
     def match_key(self, lead: LeadInput) -> tuple[str, str] | None:
         """Return the field and value by which a lead is matched. Two leads of one call must not have the same."""
-        name = PROSPECT_ID if lead.search_by == SEARCH_BY_ID else lead.search_by or EMAIL
+        name = PROSPECT_ID if lead.search_by in IDS else lead.search_by or EMAIL
         value = lead.values.get(name)
         return (name, comparison_key(self.fields[name], value)) if value else None
 
@@ -143,12 +150,38 @@ class LeadStore:
         self.by_id[lead[PROSPECT_ID]] = lead
         return lead[PROSPECT_ID], lowered
 
+    def delete(self, lead_id: str) -> None:
+        """Delete a lead, as a person in LeadSquared does."""
+        lead = self.by_id.pop(lead_id)
+        self._owners = {key: owner for key, owner in self._owners.items() if owner != lead[PROSPECT_ID]}
+
+    def merge(self, lost_id: str, kept_id: str) -> None:
+        """Merge a lead into another: its id vanishes, its values fill the gaps of the lead that is kept."""
+        lost = self.by_id[lost_id]
+        self.delete(lost_id)
+        kept = self.by_id[kept_id]
+        gaps = {name: lost[name] for name in self.fields if not kept[name] and lost[name] and name not in SYSTEM_FIELDS}
+        raised = {name: "1" for name in OPT_OUTS if "1" in (lost.get(name), kept.get(name))}
+        self.edit(kept_id, gaps | raised)
+
+    def edit(self, lead_id: str, values: Values) -> None:
+        """Change fields of a lead, as a person in LeadSquared does.
+
+        Raises:
+            LeadError: Another lead has a value that is unique.
+        """
+        self._check_unique(lead_id, values)
+        lead = self.by_id[lead_id]
+        self._reindex(lead, values)
+        lead.update(values)
+
     def _check_search_by(self, lead: LeadInput) -> None:
         name = lead.search_by
         if name is None:
             return
-        field = self.fields.get(PROSPECT_ID if name == SEARCH_BY_ID else name)
-        if field is None or not (field.identifier or name == SEARCH_BY_ID):
+        by_id = name == self._quirks.search_by_spelling
+        field = self.fields.get(PROSPECT_ID if by_id else name)
+        if field is None or not (field.identifier or by_id):
             raise LeadError(INVALID_INPUT, "Invalid SearchBy value provided")
         if not lead.values.get(field.name):
             raise LeadError(INVALID_INPUT, f"Value of SearchBy attribute {field.name} is missing")

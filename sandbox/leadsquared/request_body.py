@@ -45,7 +45,7 @@ def read_bulk(body: bytes, max_leads: int) -> list[LeadInput]:
     if len(leads) > max_leads:
         message = f"{len(leads)} leads provided, the maximum is {max_leads}"
         raise BodyShapeError(message)
-    return [_lead_input(pairs) for pairs in leads]
+    return [lead_input(pairs) for pairs in leads]
 
 
 def read_single(body: bytes) -> LeadInput:
@@ -60,7 +60,7 @@ def read_single(body: bytes) -> LeadInput:
     Raises:
         BodyShapeError: The body has another shape.
     """
-    return _lead_input(_parse_json(body))
+    return lead_input(_parse_json(body))
 
 
 def _parse_json(body: bytes) -> Any:
@@ -71,7 +71,12 @@ def _parse_json(body: bytes) -> Any:
         raise BodyShapeError(message) from error
 
 
-def _lead_input(pairs: Any) -> LeadInput:
+def lead_input(pairs: Any) -> LeadInput:
+    """Read one lead from its array of Attribute and Value.
+
+    Raises:
+        BodyShapeError: It is no such array.
+    """
     if not isinstance(pairs, list) or not pairs:
         message = "each lead is an array of Attribute and Value"
         raise BodyShapeError(message)
