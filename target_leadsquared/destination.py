@@ -209,7 +209,7 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, ConfirmsOptOuts):
     @override
     def rejection(self, error: CallRejectedError) -> Outcome:
         """Read from the exception's type and text."""
-        return read_rejection(error.body, error.code, self._identifiers)
+        return read_rejection(error.body, error.code, self._identifiers, status=error.status)
 
     @override
     def unconfirmed(self, opt_outs: Mapping[str, frozenset[str]]) -> int:
