@@ -9,12 +9,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
-from lead_connectors.http.errors import AmbiguousError
+from lead_connectors.http.errors import AmbiguousError, CallRejectedError
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.attributes import Attribute
 from target_leadsquared.client import LeadSquaredClient
 from target_leadsquared.lead_fields import SEARCH_BY
-from target_leadsquared.response import NO_ROW
+from target_leadsquared.response import NO_ROW, clean_lead_id
 
 logger = logging.getLogger("target-leadsquared")
 
@@ -70,7 +70,11 @@ def _created(client: LeadSquaredClient, lead: Sequence[Attribute], sent_at: dt.d
     phones = [str(phone) for phone in (values.get("Phone"), values.get("Mobile")) if phone]
     if not emails and not phones:
         return rejected(RejectCode.NO_RESPONSE, f"{NO_ROW}, and it has no e-mail or phone to look for")
-    found = client.find(emails, phones)
+    try:
+        found = client.find(emails, phones)
+    except CallRejectedError as error:
+        # Passed on, it would look like a rejection of the create, and the lead would be sent again.
+        return rejected(RejectCode.NO_RESPONSE, f"{NO_ROW}, and looking for it was rejected ({error.code})")
     return None if found is None else _compared(found, values, sent_at)
 
 
@@ -85,4 +89,4 @@ def _compared(found: dict[str, Any], values: dict[str, Any], sent_at: dt.datetim
         created = None
     if created is not None and created < sent_at - CREATED_BEFORE:
         return rejected(RejectCode.CONFLICT, "a lead with this e-mail or phone was there before")
-    return Outcome(Status.CREATED, lead_id=str(found["ProspectID"]))
+    return Outcome(Status.CREATED, lead_id=clean_lead_id(found["ProspectID"]))

@@ -270,7 +270,7 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, ConfirmsO
     @override
     def rejection(self, error: CallRejectedError) -> Outcome:
         """Read from the exception's type and text."""
-        return read_rejection(error.body, error.code, self._identifiers)
+        return read_rejection(error.body, error.code, self._identifiers, status=error.status)
 
     @override
     def read_opt_outs(self, opt_outs: Mapping[str, frozenset[str]]) -> dict[str, bool]:

@@ -231,6 +231,13 @@ def test_an_ambiguous_create_looks_before_it_sends_again(script: list[Any], expe
     assert session.script == []
 
 
+def test_an_ambiguous_create_whose_look_up_is_rejected_is_not_sent_again() -> None:
+    rejection = CallRejectedError(status=500, code="MXInvalidInputException")
+    found, session = destination(AMBIGUOUS, rejection, write_mode="create")
+    assert codes(found.send([found.body(ANN)])) == ["no_response"]
+    assert sum(call.method == "POST" for call in session.made) == 1
+
+
 def test_an_ambiguous_create_of_somebody_who_cannot_be_looked_up_is_not_sent_again() -> None:
     found, session = destination(AMBIGUOUS, write_mode="create")
     assert codes(found.send([found.body({"mx_Policy": "7"})])) == ["no_response"]

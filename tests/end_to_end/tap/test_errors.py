@@ -66,7 +66,7 @@ def test_a_host_that_does_not_exist(tap: Tap) -> None:
     run = tap.run(config={"api_url": "https://nowhere.invalid", "max_retry_seconds": 1})
     assert run.exit_code == 1
     assert_clean(run)
-    assert "Check api_url and the network" in sentences(run)[0]
+    assert "api_url: nowhere.invalid cannot be reached (its name does not resolve)" in sentences(run)[0]
 
 
 def test_nobody_listens(tap: Tap) -> None:
