@@ -5,6 +5,7 @@ The calls are in docs/api/leadsquared.md, 1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -71,6 +72,13 @@ def check_identity(fields: Mapping[str, Any], setting: str = AUTO, known: Collec
 
 def _has(fields: Mapping[str, Any], name: str) -> bool:
     return fields.get(name) not in (None, "", {})
+
+
+def is_same(field: str, one: Any, other: Any) -> bool:
+    """Whether two values of a field name one person: phones by their digits, the rest in any case."""
+    if field in PHONES:
+        one, other = (re.sub(r"[^0-9]", "", str(value or "")) for value in (one, other))
+    return one not in (None, "") and str(one).strip().lower() == str(other).strip().lower()
 
 
 def build_attributes(

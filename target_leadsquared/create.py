@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from lead_connectors.delivery.errors import PartlySentError
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.http.errors import AmbiguousError, CallRejectedError
+from lead_connectors.plugin.errors import ConnectorError
 from lead_connectors.reject_codes import RejectCode
-from target_leadsquared.attributes import Attribute
+from target_leadsquared.attributes import DEFAULT_IDENTIFIERS, PHONES, Attribute, is_same
 from target_leadsquared.client import LeadSquaredClient
 from target_leadsquared.lead_fields import SEARCH_BY
 from target_leadsquared.response import NO_ROW, clean_lead_id
@@ -42,6 +44,21 @@ def create_leads(
         ConnectorError: The run has to end.
     """
     outcomes: dict[int, Outcome] = {}
+    try:
+        _create(client, leads, identifiers, outcomes)
+    except ConnectorError as error:
+        if not outcomes:
+            raise
+        raise PartlySentError(outcomes, error) from error
+    return [outcomes[place] for place in range(len(leads))]
+
+
+def _create(
+    client: LeadSquaredClient,
+    leads: Sequence[Sequence[Attribute]],
+    identifiers: Collection[str],
+    outcomes: dict[int, Outcome],
+) -> None:
     left = list(range(len(leads)))
     first_fault: float | None = None
     attempt = 0
@@ -55,12 +72,15 @@ def create_leads(
             # Wait first: a call that timed out may arrive a little after its caller gave up.
             client.wait_to_retry(attempt, first_fault)
             logger.warning("%s. Looking for %d leads before any is sent again.", error, len(left))
-            found = {place: _created(client, leads[place], sent_at) for place in left}
-            outcomes |= {place: outcome for place, outcome in found.items() if outcome is not None}
+            for place in left:
+                if (outcome := _created(client, leads[place], sent_at)) is not None:
+                    outcomes[place] = outcome
+        except PartlySentError as error:
+            outcomes |= {left[position]: outcome for position, outcome in error.outcomes.items()}
+            raise error.error from error
         else:
             outcomes |= dict(zip(left, rows, strict=True))
         left = [place for place in left if place not in outcomes]
-    return [outcomes[place] for place in range(len(leads))]
 
 
 def _created(client: LeadSquaredClient, lead: Sequence[Attribute], sent_at: dt.datetime) -> Outcome | None:
@@ -82,11 +102,22 @@ def _compared(found: dict[str, Any], values: dict[str, Any], sent_at: dt.datetim
     """Whether a lead that was found by an e-mail or phone is the one that was sent, or another person's."""
     for name in DISTINGUISHING_FIELDS:
         if values.get(name) and str(values[name]).casefold() != str(found.get(name) or "").casefold():
-            return rejected(RejectCode.CONFLICT, "another lead has this e-mail or phone")
+            return _conflict("another lead has this e-mail or phone", found, values)
     try:
         created = dt.datetime.strptime(f"{str(found.get('CreatedOn'))[:19]} +0000", "%Y-%m-%d %H:%M:%S %z")
     except ValueError:
         created = None
     if created is not None and created < sent_at - CREATED_BEFORE:
-        return rejected(RejectCode.CONFLICT, "a lead with this e-mail or phone was there before")
+        return _conflict("a lead with this e-mail or phone was there before", found, values)
     return Outcome(Status.CREATED, lead_id=clean_lead_id(found["ProspectID"]))
+
+
+def _conflict(reason: str, found: Mapping[str, Any], values: Mapping[str, Any]) -> Outcome:
+    """A conflict in the fields that the lead shares with the one that was found."""
+    theirs = [
+        name
+        for name in DEFAULT_IDENTIFIERS
+        for other in (PHONES if name in PHONES else (name,))
+        if is_same(name, values.get(name), found.get(other))
+    ]
+    return rejected(RejectCode.CONFLICT, reason, conflicting_fields=tuple(dict.fromkeys(theirs)))

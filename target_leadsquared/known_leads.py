@@ -18,7 +18,7 @@ from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.plugin.errors import ConnectorError
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.account import UNAUTHORIZED
-from target_leadsquared.attributes import PHONES, PROSPECT_ID, PROSPECT_ID_KEY, Attribute, by_id
+from target_leadsquared.attributes import PHONES, PROSPECT_ID, PROSPECT_ID_KEY, Attribute, by_id, is_same
 from target_leadsquared.client import LeadSquaredClient, Named
 from target_leadsquared.response import clean_lead_id
 
@@ -95,7 +95,7 @@ class KnownLeads:
         elif search_by in PHONES:
             emails, phones = [], [str(fields[search_by])]
         for lead in self._client.find_all(emails, phones):
-            if search_by is None or _is_same(search_by, lead.get(search_by), fields.get(search_by)):
+            if search_by is None or is_same(search_by, lead.get(search_by), fields.get(search_by)):
                 return clean_lead_id(lead.get(PROSPECT_ID))
         return None
 
@@ -179,12 +179,6 @@ class KnownLeads:
 
 def _is_missing(outcome: Outcome) -> bool:
     return outcome.code is RejectCode.NOT_FOUND
-
-
-def _is_same(field: str, one: Any, other: Any) -> bool:
-    if field in PHONES:
-        one, other = (re.sub(r"[^0-9]", "", str(value or "")) for value in (one, other))
-    return bool(one) and str(one).strip().lower() == str(other).strip().lower()
 
 
 def update_attributes(attributes: Sequence[Attribute], search_by: str | None) -> Named:
