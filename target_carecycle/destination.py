@@ -19,6 +19,7 @@ from lead_connectors.delivery.outcome import Outcome
 from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
+from lead_connectors.field_map.config import ANY_STREAM
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.mapped import Mapped
 from lead_connectors.http.errors import (
@@ -29,6 +30,7 @@ from lead_connectors.http.errors import (
     TransientError,
 )
 from lead_connectors.http.session import ApiSession, Retry
+from lead_connectors.plugin.errors import SettingsError
 from target_carecycle.api_fields import upload_fields
 from target_carecycle.custom_fields import (
     CUSTOM_FIELDS_PATH,
@@ -58,6 +60,8 @@ MAX_RETRIES = 3
 """An upload may start outreach and cost `leadCost`: after ambiguous responses it is sent again so often and no more."""
 SECONDS_BETWEEN = 2.0
 POLICIES = "policies"
+RECOGNISED = "customers"
+"""The usual name of the stream whose built-in map fills externalId."""
 DISTINGUISHING_FIELDS = (PHONE, "email", "firstName", "lastName", "dateOfBirth")
 """What tells people apart where a record has no key."""
 
@@ -109,6 +113,21 @@ class CareCycleDestination(Destination, FindsLeads):
         if mapped_keys(field_map):
             check_keys(field_map, self._custom_fields)
         return FittedMap(field_map, warnings=what_is_missing(field_map))
+
+    @override
+    def check_settings(self) -> None:
+        """Check that streams named in the settings do not share external ids, before anything is uploaded."""
+        maps = self._config.get("field_map") or {}
+        if EXTERNAL_ID in maps.get(ANY_STREAM, {}):
+            return
+        named = [*maps, *(self._config.get("streams") or [])]
+        known_by_key = [
+            stream
+            for stream in dict.fromkeys(named)
+            if not set("*?[") & set(stream) and stream != RECOGNISED and EXTERNAL_ID not in maps.get(stream, {})
+        ]
+        if len(known_by_key) > 1:
+            raise SettingsError(ids_would_mix(*known_by_key[:2]))
 
     # One record
 
@@ -207,6 +226,15 @@ class CareCycleDestination(Destination, FindsLeads):
         return [
             "An upload can start outreach: leads enter campaigns with a Lead Created entry, and calls and texts follow."
         ]
+
+
+def ids_would_mix(stream: str, other: str) -> str:
+    """Say what to do where two streams would give their keys as the external ids of one account."""
+    return (
+        f"Streams {stream} and {other} would both use their keys as externalId, and two people with one key would be "
+        "one customer in CareCycle. Map an externalId for each of them that the other cannot have (field_map), or "
+        "deliver one of them only (streams)."
+    )
 
 
 def _identities(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from singer_sdk import typing as th
@@ -9,9 +10,12 @@ from typing_extensions import override
 
 from lead_connectors import carecycle
 from lead_connectors.delivery.settings import default_country_setting, delivery_settings
+from lead_connectors.delivery.sink import DeliverySink
 from lead_connectors.delivery.target import DeliveryTarget
 from lead_connectors.http.quota import Quota
-from target_carecycle.destination import CareCycleDestination
+from lead_connectors.plugin.errors import SettingsError
+from target_carecycle.destination import CareCycleDestination, ids_would_mix
+from target_carecycle.upload_record import EXTERNAL_ID
 
 OPT_OUTS = ("doNotCall", "doNotSMS", "doNotEmail", "doNotMail")
 
@@ -43,6 +47,24 @@ class TargetCareCycle(DeliveryTarget):
             recognised="CareCycle customers",
         ),
     ).to_dict()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._known_by_key: str | None = None
+
+    @override
+    def _make_sink(self, stream: str, schema: dict[str, Any], key_properties: Sequence[str] | None) -> DeliverySink:
+        """The stream's sink, where its leads' external ids cannot mix with those of another stream.
+
+        Raises:
+            SettingsError: Two streams would both give their keys as external ids.
+        """
+        sink = super()._make_sink(stream, schema, key_properties)
+        if sink.field_map is not None and key_properties and EXTERNAL_ID not in sink.field_map.fields:
+            if self._known_by_key not in {None, stream}:
+                raise SettingsError(ids_would_mix(str(self._known_by_key), stream))
+            self._known_by_key = stream
+        return sink
 
     @property
     @override

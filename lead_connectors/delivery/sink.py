@@ -49,6 +49,9 @@ class DeliverySink(Sink):
         key_properties: Its key.
         destination: Adds what the API's call needs besides the map.
         field_map: How a record becomes the API's fields; None for a stream that is not delivered.
+
+    Attributes:
+        field_map: As above.
     """
 
     def __init__(
@@ -63,13 +66,14 @@ class DeliverySink(Sink):
     ) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self._destination = destination
-        self._field_map = field_map
+        self.field_map = field_map
         self._map_version = "" if field_map is None else destination.map_version(field_map.version)
+        self._former_map_version = "" if field_map is None else destination.map_version(field_map.former_version)
 
     @property
     def is_delivered(self) -> bool:
         """Whether the stream's records become leads."""
-        return self._field_map is not None
+        return self.field_map is not None
 
     def to_lead(self, record: dict[str, Any], source: Source) -> Lead:
         """Make a lead of a record.
@@ -81,13 +85,13 @@ class DeliverySink(Sink):
         Raises:
             ValueError: The stream is not delivered.
         """
-        if self._field_map is None:
+        if self.field_map is None:
             msg = "a stream that is not delivered has no leads"
             raise ValueError(msg)
         self._remove_sdc_metadata_from_record(record)
         missing = [name for name in self.key_properties if is_no_value(record.get(name))]
         key = [] if missing else [record[name] for name in self.key_properties]
-        mapped = self._field_map.apply(record)
+        mapped = self.field_map.apply(record)
         prepared = self._destination.prepare(mapped, record, key)
         own_key = {f"{self.stream_name}:{key}"} if key else set()
         return Lead(
@@ -95,6 +99,7 @@ class DeliverySink(Sink):
             stream=self.stream_name,
             key=(self.stream_name, *map(str, key)) if key else None,
             map_version=self._map_version,
+            former_map_version=self._former_map_version,
             fields={name: value for name, value in prepared.fields.items() if name not in mapped.opt_outs},
             opt_outs=frozenset(mapped.opt_outs),
             identities=frozenset(own_key.union(prepared.unique.values(), prepared.shared.values())),
