@@ -15,11 +15,12 @@ from lead_connectors.delivery.destination import (
     Destination,
     FindsLeads,
     FittedMap,
+    FreesFields,
     LeavesFieldsOut,
     Prepared,
 )
 from lead_connectors.delivery.outcome import Outcome, rejected
-from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
+from lead_connectors.delivery.plan import Find, Free, OptOutsOnly, Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps, load_builtin_maps
 from lead_connectors.field_map.field_map import FieldMap
@@ -70,7 +71,7 @@ class LeadBody:
     search_by: str | None = None
 
 
-class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, ConfirmsOptOuts):
+class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, FreesFields, ConfirmsOptOuts):
     """See `Destination`.
 
     Args:
@@ -92,11 +93,13 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, ConfirmsO
         self._known_leads = KnownLeads(self._client, self._id_key)
 
     @override
-    def call_of(self, plan: Send | OptOutsOnly) -> str:
+    def call_of(self, plan: Send | OptOutsOnly | Free) -> str:
         """Known leads are updated by their id, others go by the write mode; an update names one field to search by."""
         if plan.lead_id is not None:
             return SINGLE if self._write_mode == SINGLE else UPDATE
-        return f"{UPDATE} by {self._search_by(plan.fields)}" if self._write_mode == UPDATE else self._write_mode
+        if self._write_mode == UPDATE and isinstance(plan, Send):
+            return f"{UPDATE} by {self._search_by(plan.fields)}"
+        return self._write_mode
 
     @override
     def leads_a_call(self, call: str) -> int:
@@ -207,6 +210,11 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, ConfirmsO
         if plan.lead_id is None:
             return None
         return self._lead_body(plan, dict.fromkeys(sorted(plan.lead.opt_outs), True))
+
+    @override
+    def free_body(self, plan: Free) -> LeadBody:
+        """The fields, empty, for a lead that is known by its id."""
+        return LeadBody(build_attributes(dict.fromkeys(plan.freed), search_by=None), plan.lead_id)
 
     def _lead_body(self, plan: Send | OptOutsOnly, fields: Mapping[str, Any]) -> LeadBody:
         search_by = None if plan.lead_id is not None else self._search_by(fields)

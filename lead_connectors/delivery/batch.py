@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from lead_connectors.delivery.destination import Destination, FindsLeads
+from lead_connectors.delivery.destination import Destination, FindsLeads, FreesFields
 from lead_connectors.delivery.errors import PartlySentError
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
-from lead_connectors.delivery.plan import Call, Find, Send
+from lead_connectors.delivery.plan import Call, Find, Free, OptOutsOnly, Send
 from lead_connectors.http.errors import CallRejectedError
 from lead_connectors.reject_codes import RejectCode
 
@@ -53,7 +53,7 @@ def send_batch(destination: Destination, plans: Sequence[Call], took: Callable[[
             took(place, Outcome(Status.ACCEPTED, lead_id=found))
             continue
         try:
-            bodies[place] = destination.body(plan) if isinstance(plan, Send) else destination.opt_out_body(plan)
+            bodies[place] = _body(destination, plan)
         except Exception as error:  # noqa: BLE001  # a fault of one lead is its own outcome
             took(place, rejected(RejectCode.INVALID_VALUE, f"cannot be written for the API ({type(error).__name__})"))
     if not bodies:
@@ -67,6 +67,14 @@ def send_batch(destination: Destination, plans: Sequence[Call], took: Callable[[
         culprits=destination.culprits,
         took=lambda position, outcome: took(places[position], outcome),
     )
+
+
+def _body(destination: Destination, plan: Send | OptOutsOnly | Free) -> object:
+    if isinstance(plan, Send):
+        return destination.body(plan)
+    if isinstance(plan, Free):
+        return destination.free_body(plan) if isinstance(destination, FreesFields) else None
+    return destination.opt_out_body(plan)
 
 
 def send_split(

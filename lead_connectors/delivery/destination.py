@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from lead_connectors.delivery.outcome import Outcome
-from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
+from lead_connectors.delivery.plan import Find, Free, OptOutsOnly, Send
 from lead_connectors.field_map.api_fields import ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps
 from lead_connectors.field_map.field_map import FieldMap
@@ -66,7 +66,7 @@ class Destination(abc.ABC):
     session: ApiSession
     batch_size: int
 
-    def call_of(self, plan: Send | OptOutsOnly) -> str:
+    def call_of(self, plan: Send | OptOutsOnly | Free) -> str:
         """The name of the call that takes a plan. Plans of one call share batches."""
         _ = plan
         return ""
@@ -201,6 +201,14 @@ class FindsLeads(Protocol):
         Raises:
             ConnectorError: The run has to end.
         """
+
+
+@runtime_checkable
+class FreesFields(Protocol):
+    """A destination that can empty fields of a lead by its id, so that another lead can have their values."""
+
+    def free_body(self, plan: Free) -> Any:
+        """What takes the place of `body` in the call."""
 
 
 @runtime_checkable

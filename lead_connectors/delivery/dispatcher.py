@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome
-from lead_connectors.delivery.plan import Call
+from lead_connectors.delivery.plan import Call, Find
 
 MAX_AGE = 60.0
 """Seconds after which a lead no longer waits for its batch to fill."""
@@ -88,6 +88,8 @@ class Dispatcher:
         self._ready: dict[str, dict[int, Call]] = {}
         self._behind: dict[int, Lead] = {}
         self._held: Counter[str] = Counter()
+        self._names: dict[int, frozenset[str]] = {}
+        self._waits_for: dict[int, frozenset[str]] = {}
         self._in_flight: dict[int, Batch] = {}
         self._started = 0
         self._sent: list[int] = []
@@ -152,7 +154,7 @@ class Dispatcher:
         """
         del self._in_flight[batch.number]
         for plan in batch.plans:
-            self._held.subtract(plan.lead.identities)
+            self._release(plan.lead.number)
         for lead in again:
             self._sent = [place for place in self._sent if place != lead.number]
             heapq.heapify(self._sent)
@@ -191,16 +193,35 @@ class Dispatcher:
             self._behind[place] = lead
 
     def _is_free(self, lead: Lead, earlier: set[str]) -> bool:
-        return earlier.isdisjoint(lead.identities) and not any(self._held[name] for name in lead.identities)
+        names = lead.identities | self._waits_for.get(lead.number, frozenset())
+        return earlier.isdisjoint(lead.identities) and not any(self._held[name] for name in names)
 
     def _plan_for(self, lead: Lead) -> None:
         """Plan a lead that nobody is before. No response to another lead can change its plan."""
-        self._held.update(lead.identities)
+        place = lead.number
+        self._waits_for.pop(place, None)
+        self._hold(place, lead.identities)
         plan = self._plan(lead)
         if plan is None:
-            self._forget(lead.number)
-        else:
-            self._ready.setdefault(self._call_of(plan), {})[lead.number] = plan
+            self._forget(place)
+            return
+        others = names_of(plan) - lead.identities
+        if any(self._held[name] for name in others):
+            # A call for the very lead that this one would write to is not over: it is planned anew after it.
+            self._release(place)
+            self._behind[place] = lead
+            self._waits_for[place] = others
+            return
+        self._hold(place, names_of(plan))
+        self._ready.setdefault(self._call_of(plan), {})[place] = plan
+
+    def _hold(self, place: int, names: frozenset[str]) -> None:
+        self._release(place)
+        self._names[place] = names
+        self._held.update(names)
+
+    def _release(self, place: int) -> None:
+        self._held.subtract(self._names.pop(place, ()))
 
     def _free_those_behind(self) -> None:
         earlier: set[str] = set()
@@ -217,10 +238,11 @@ class Dispatcher:
         del self._entered[place]
         if self._waiting_by_key.get(lead.key) == place:
             del self._waiting_by_key[lead.key]
-        if self._behind.pop(place, None) is None:
-            self._held.subtract(lead.identities)
-            for plans in self._ready.values():
-                plans.pop(place, None)
+        self._behind.pop(place, None)
+        self._waits_for.pop(place, None)
+        self._release(place)
+        for plans in self._ready.values():
+            plans.pop(place, None)
 
     # Which batch goes next
 
@@ -242,7 +264,7 @@ class Dispatcher:
         for plan in taken:
             heapq.heappush(self._sent, plan.lead.number)
             self._forget(plan.lead.number)
-            self._held.update(plan.lead.identities)
+            self._hold(plan.lead.number, names_of(plan))
         return taken
 
     def _may_start(self) -> bool:
@@ -299,3 +321,9 @@ class Dispatcher:
             except BaseException as error:  # noqa: BLE001  # the owner's thread decides what ends the run
                 batch.error = error
             self._done(batch)
+
+
+def names_of(plan: Call) -> frozenset[str]:
+    """All that may mean a lead that a call writes to: no other call for it starts before this one is over."""
+    lead_id = None if isinstance(plan, Find) else plan.lead_id
+    return plan.lead.identities if lead_id is None else plan.lead.identities | {f"lead:{lead_id}"}

@@ -92,9 +92,9 @@ class Ledger:
         record = self._record(lead)
         select = "SELECT digest, accepted_at, lead_id, left_out FROM leads WHERE record = ?"
         row = self._db.execute(select, (record,)).fetchone()
-        owned = tuple(self._owned_by_others(lead, record))
+        owned, given_up = self._owned_by_others(lead, record)
         if row is None:
-            return Known(owned_by_others=owned)
+            return Known(owned_by_others=owned, given_up=given_up)
         digest, accepted_at, lead_id, left_out = row
         is_same = compare and self._file.is_kept and self._is_same(lead, record, digest)
         # A field that was left out for another lead's sake is due as soon as it is free.
@@ -104,6 +104,7 @@ class Ledger:
             accepted_at=accepted_at,
             is_unchanged=is_same and is_whole and not self._has_open_opt_outs(record),
             owned_by_others=owned,
+            given_up=given_up,
             lead_id=lead_id,
         )
 
@@ -131,6 +132,23 @@ class Ledger:
         self._db.execute(
             "UPDATE leads SET lead_id = NULL, lead = NULL, digest = x'' WHERE record = ?", (self._record(lead),)
         )
+
+    def give_up(self, lead: Lead) -> None:
+        """Note that a record has other identifiers now, though its lead could not take them: the old ones are free."""
+        record = self._record(lead)
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE identities SET is_given_up = 1 WHERE record = ? AND field = ? AND identity <> ?",
+                [(record, name, self._hash("identity", identity)) for name, identity in lead.unique.items()],
+            )
+
+    def release(self, lead: Lead, fields: Iterable[str]) -> None:
+        """Note that the leads that had these values of a lead no longer have them."""
+        with self._transaction():
+            self._db.executemany(
+                "DELETE FROM identities WHERE identity = ?",
+                [(self._hash("identity", lead.unique[name]),) for name in fields],
+            )
 
     # Opt-outs that are not confirmed
 
@@ -214,7 +232,7 @@ class Ledger:
         hashes = {name: self._hash("identity", identity) for name, identity in plan.unique.items()}
         self._drop_replaced(record, set(hashes.values()))
         self._db.executemany(
-            "INSERT OR REPLACE INTO identities VALUES (?, ?, ?)",
+            "INSERT OR REPLACE INTO identities (identity, record, field) VALUES (?, ?, ?)",
             [(identity, record, name) for name, identity in hashes.items()],
         )
 
@@ -242,12 +260,22 @@ class Ledger:
     def _has_open_opt_outs(self, record: bytes) -> bool:
         return self._db.execute("SELECT 1 FROM open_opt_outs WHERE record = ?", (record,)).fetchone() is not None
 
-    def _owned_by_others(self, lead: Lead, record: bytes) -> Iterator[str]:
-        """API fields of the lead whose value belongs to another record than its own."""
+    def _owned_by_others(self, lead: Lead, record: bytes) -> tuple[tuple[str, ...], dict[str, str]]:
+        """API fields whose value belongs to another record, and those that it gave up, with its lead's id."""
+        owned, given_up = [], {}
+        select = (
+            "SELECT identities.record, is_given_up, lead_id FROM identities LEFT JOIN leads USING (record) "
+            "WHERE identity = ?"
+        )
         for name, identity in lead.unique.items():
-            owner = self._owner(identity)
-            if owner is not None and owner != record:
-                yield name
+            row = self._db.execute(select, (self._hash("identity", identity),)).fetchone()
+            if row is None or row[0] == record:
+                continue
+            if row[1] and row[2] is not None:
+                given_up[name] = row[2]
+            else:
+                owned.append(name)
+        return tuple(owned), given_up
 
     def _owner(self, identity: str) -> bytes | None:
         select = "SELECT record FROM identities WHERE identity = ?"

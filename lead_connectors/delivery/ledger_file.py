@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS leads
      lead_id TEXT, lead BLOB, left_out TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS leads_by_lead ON leads (lead);
 CREATE TABLE IF NOT EXISTS identities
-    (identity BLOB PRIMARY KEY, record BLOB NOT NULL, field TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+    (identity BLOB PRIMARY KEY, record BLOB NOT NULL, field TEXT NOT NULL DEFAULT '',
+     is_given_up INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS identities_by_record ON identities (record);
 CREATE TABLE IF NOT EXISTS open_opt_outs
     (lead BLOB PRIMARY KEY, account BLOB NOT NULL, lead_id TEXT NOT NULL, record BLOB NOT NULL, fields TEXT NOT NULL,
@@ -46,6 +47,7 @@ ALTER TABLE leads ADD COLUMN lead_id TEXT;
 ALTER TABLE leads ADD COLUMN lead BLOB;
 ALTER TABLE leads ADD COLUMN left_out TEXT NOT NULL DEFAULT '';
 ALTER TABLE identities ADD COLUMN field TEXT NOT NULL DEFAULT '';
+ALTER TABLE identities ADD COLUMN is_given_up INTEGER NOT NULL DEFAULT 0;
 INSERT INTO leads (record, digest, accepted_at, has_key)
     SELECT DISTINCT record, x'', 0, 0 FROM identities WHERE record NOT IN (SELECT record FROM leads);
 """

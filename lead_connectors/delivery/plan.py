@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from lead_connectors.delivery.lead import Lead
@@ -30,6 +30,7 @@ class Known:
         accepted_at: When it was last accepted, in seconds since the epoch; None where it never was.
         is_unchanged: Whether all that would be sent is as it was when it was last accepted.
         owned_by_others: API fields whose value belongs to another record.
+        given_up: API fields whose value another record gave up, with the id of the lead that still has it.
         lead_id: The API's id of the lead that the record became; None where it is not known.
     """
 
@@ -37,6 +38,7 @@ class Known:
     accepted_at: float | None = None
     is_unchanged: bool = False
     owned_by_others: tuple[str, ...] = ()
+    given_up: Mapping[str, str] = field(default_factory=dict)
     lead_id: str | None = None
 
 
@@ -132,6 +134,21 @@ class Find:
         return {name: value for name, value in self.lead.fields.items() if name not in self.left_out}
 
 
+@dataclass(frozen=True)
+class Free:
+    """Empty fields of another lead, whose record gave their values up to this one.
+
+    Attributes:
+        lead: The lead that is to get them.
+        lead_id: The API's id of the lead that has them.
+        freed: The fields.
+    """
+
+    lead: Lead
+    lead_id: str
+    freed: tuple[str, ...]
+
+
 class OptOutState(enum.Enum):
     """What became of a lead's opt-outs."""
 
@@ -157,7 +174,7 @@ class Finish:
     lead_id: str | None = None
 
 
-Call: TypeAlias = Send | OptOutsOnly | Find
+Call: TypeAlias = Send | OptOutsOnly | Find | Free
 """A plan that needs a call."""
 
 
@@ -170,6 +187,7 @@ class Rules:
         can_send: Whether the API still finds the lead with the fields that a plan sends.
         can_raise: Whether the API can raise the opt-outs of a plan on the lead's own lead and no other.
         can_find: Whether a lead can be looked up.
+        can_free: Whether a lead's identifiers can be emptied by its id.
         confirms: Whether raised opt-outs are read back, for which the lead's id is needed.
     """
 
@@ -177,6 +195,7 @@ class Rules:
     can_send: Callable[[Send], bool] = lambda _: False
     can_raise: Callable[[OptOutsOnly], bool] = lambda _: True
     can_find: bool = False
+    can_free: bool = False
     confirms: bool = False
 
 
@@ -189,7 +208,8 @@ def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING
         rules: What decides besides.
         learned: What responses have told of it in this run.
     """
-    foreign = learned.conflicting.union(known.owned_by_others)
+    foreign = learned.conflicting.union(known.owned_by_others, known.given_up)
+    given_up = {name: owner for name, owner in known.given_up.items() if name not in learned.conflicting}
     lead_id = known.lead_id or (None if learned.is_found_foreign else learned.found)
     outcome = learned.outcome or lead.rejected
     if outcome is None and _is_older(lead, known):
@@ -199,6 +219,8 @@ def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING
     if outcome is None and learned.is_found_foreign:
         outcome = rejected(RejectCode.CONFLICT, "the lead that it finds belongs to another record")
     left_out = learned.conflicting if rules.on_conflict == OVERWRITE else foreign
+    if rules.can_free:
+        left_out -= given_up.keys()
     send = Send(lead, left_out, lead_id)
     if outcome is None and left_out and not (rules.on_conflict == LEAVE_OUT and rules.can_send(send)):
         outcome = _conflict(tuple(sorted(left_out)))
@@ -206,6 +228,9 @@ def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING
         return _settle_opt_outs(OptOutsOnly(lead, outcome, foreign, lead_id), known, rules, learned)
     if learned.is_gone and rules.can_find and not learned.is_looked_up:
         return Find(lead, foreign)
+    if rules.can_free and given_up:
+        owner = next(iter(given_up.values()))
+        return Free(lead, owner, tuple(name for name, other in given_up.items() if other == owner))
     return send
 
 
@@ -261,6 +286,9 @@ def learn(plan: Call, outcome: Outcome, learned: Learned, rules: Rules) -> Learn
     """
     if isinstance(plan, Find):
         return dataclasses.replace(learned, is_looked_up=True, found=outcome.lead_id)
+    if isinstance(plan, Free):
+        is_free = outcome.is_delivered or outcome.code is RejectCode.NOT_FOUND
+        return learned if is_free else dataclasses.replace(learned, conflicting=learned.conflicting.union(plan.freed))
     if plan.lead_id is not None and outcome.code is RejectCode.NOT_FOUND and not learned.is_gone:
         own = plan.outcome if isinstance(plan, OptOutsOnly) else None
         return dataclasses.replace(learned, is_gone=True, outcome=own)

@@ -16,7 +16,7 @@ from typing import Any
 
 from lead_connectors.delivery.batch import call_of, leads_a_call, send_batch
 from lead_connectors.delivery.checkpoint import Checkpoint
-from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, FindsLeads, LeavesFieldsOut
+from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, FindsLeads, FreesFields, LeavesFieldsOut
 from lead_connectors.delivery.dispatcher import Batch, Dispatcher
 from lead_connectors.delivery.errors import PersonNeededError, SignalledError
 from lead_connectors.delivery.lead import Lead
@@ -29,6 +29,7 @@ from lead_connectors.delivery.plan import (
     REJECT,
     Call,
     Finish,
+    Free,
     Learned,
     OptOutState,
     Rules,
@@ -113,6 +114,7 @@ class DeliveryRun:
             can_send=lambda plan: isinstance(destination, LeavesFieldsOut) and destination.can_send(plan),
             can_raise=lambda plan: destination.opt_out_body(plan) is not None,
             can_find=isinstance(destination, FindsLeads),
+            can_free=isinstance(destination, FreesFields),
             confirms=isinstance(destination, ConfirmsOptOuts),
         )
         self._dispatcher = Dispatcher(
@@ -257,7 +259,7 @@ class DeliveryRun:
     def _rehearse(self, lead: Lead) -> None:
         """Dry run: finish a lead as far as that is possible without a call."""
         plan = self._plan(lead)
-        outcome = None if isinstance(plan, Send) else plan.outcome
+        outcome = None if isinstance(plan, Send | Free) else plan.outcome
         if outcome is None:
             # Into the ledger's copy: who is who is known as in the run itself.
             self._ledger.accept([Accepted(plan if isinstance(plan, Send) else Send(lead))])
@@ -277,6 +279,8 @@ class DeliveryRun:
             if isinstance(learned, Finish):
                 finished.append(learned)
             else:
+                if isinstance(plan, Free) and learned.conflicting.isdisjoint(plan.freed):
+                    self._ledger.release(plan.lead, plan.freed)
                 self._learn(plan.lead, learned)
                 again.append(plan.lead)
         for finish in finished:
@@ -331,6 +335,8 @@ class DeliveryRun:
             self._opt_outs.write_down(lead, finish.lead_id or "")
         elif finish.opt_outs is OptOutState.RAISED:
             self._report.opt_outs_raised += 1
+        if outcome.code is RejectCode.CONFLICT and lead.rejected is None:
+            self._ledger.give_up(lead)
         if outcome.status is Status.REJECTED:
             is_new = self._rejects.add(lead, outcome)
             if finish.opt_outs is OptOutState.OPEN:
