@@ -117,7 +117,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             ledger=Ledger(
                 Path(ledger_path).expanduser() if ledger_path else None, account=self.account, read_only=self._dry_run
             ),
-            rejects=replay or RejectFiles(Path(self.config["rejects_path"]).expanduser(), self.run_id),
+            rejects=replay or RejectFiles(Path(self.config["rejects_path"]).expanduser(), self.run_id, self.name),
             report=self._report,
             write_state=self._write_state_message,
             settings=RunSettings(
