@@ -6,7 +6,7 @@ import enum
 
 
 class RejectCode(str, enum.Enum):
-    """Why a record was rejected. A rejected record is final: no later run sends it again by itself."""
+    """Why a record is kept. A rejected record is final: no later run sends it again by itself (but `OPT_OUT_OPEN`)."""
 
     SCHEMA_INVALID = "schema_invalid"
     """The record breaks its stream's SCHEMA."""
@@ -45,4 +45,4 @@ class RejectCode(str, enum.Enum):
     """The API's response does not say what became of the record."""
 
     OPT_OUT_OPEN = "opt_out_open"
-    """The API took the lead, but its opt-out is not on it, or could not be seen there. The next run tries it first."""
+    """The lead was taken, its opt-out is not confirmed. The next run reads it back first."""

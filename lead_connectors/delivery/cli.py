@@ -71,8 +71,15 @@ class CommandTarget(ConnectorPlugin, Target, metaclass=abc.ABCMeta):
             target.check()
             return
         target.logger.info("%s %s, run %s", cls.name, cls.plugin_version, target.run_id)
-        rejects = ReplayFiles([Path(name) for name in files], only, keep=bool(target.config.get("dry_run")))
-        target.deliver(file_input, replay=rejects if replay else None)
+        if not replay:
+            target.deliver(file_input)
+            return
+        rejects = ReplayFiles(
+            [Path(name) for name in files], only, target=cls.name, keep=bool(target.config.get("dry_run"))
+        )
+        for sentence in rejects.warnings:
+            target.logger.warning("%s", sentence)
+        target.deliver(replay=rejects)
 
     @classmethod
     @override

@@ -13,11 +13,14 @@ import orjson
 
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
-from lead_connectors.delivery.private_files import replace_privately
+from lead_connectors.delivery.private_files import path_errors, replace_privately
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.table import MapCounts
 from lead_connectors.http.session import ApiSession
 from lead_connectors.reject_codes import RejectCode
+
+NOT_COUNTED = (RejectCode.CONFLICT, RejectCode.OPT_OUT_OPEN)
+"""They do not count against `max_reject_percent`: couples share phones, and a lead with an open opt-out was taken."""
 
 COLUMNS = tuple(status for status in Status if status is not Status.REJECTED)
 
@@ -111,8 +114,8 @@ class Report:
     @property
     def rejected_without_conflicts(self) -> int:
         """Rejects that count against `max_reject_percent`."""
-        conflicts = sum(counts.by_code[RejectCode.CONFLICT] for counts in self.streams.values())
-        return self.total(Status.REJECTED) - conflicts
+        not_counted = sum(counts.by_code[code] for counts in self.streams.values() for code in NOT_COUNTED)
+        return self.total(Status.REJECTED) - not_counted
 
     def notes(self) -> Iterator[str]:
         """One line for each note, with the number of records that it is about."""
@@ -138,10 +141,15 @@ class Report:
         }
 
     def write(self, path: Path, exit_code: int, api: Mapping[str, Any]) -> None:
-        """Write the report as JSON, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the report as JSON, whole or not at all.
+
+        Raises:
+            ConnectorError: It cannot be written.
+        """
         content = orjson.dumps(self.as_dict(exit_code, api), option=orjson.OPT_INDENT_2)
-        replace_privately(path, content + b"\n")
+        with path_errors("report_path", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_privately(path, content + b"\n")
 
     def summary(self, exit_code: int, api: Mapping[str, Any]) -> str:
         """The run in one line."""

@@ -13,7 +13,7 @@ from lead_connectors.delivery.destination import Destination
 from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.outcome import Outcome, rejected
 from lead_connectors.delivery.record_validator import RecordValidator
-from lead_connectors.delivery.rejects import rejected_at
+from lead_connectors.delivery.reject_lines import rejected_at
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.mapped import Problem
 from lead_connectors.field_map.no_value import is_no_value

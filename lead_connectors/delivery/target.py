@@ -126,7 +126,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
                 organisation=self.destination.organisation,
                 read_only=self._dry_run,
             ),
-            rejects=replay or RejectFiles(Path(self.config["rejects_path"]).expanduser(), self.run_id),
+            rejects=replay or RejectFiles(Path(self.config["rejects_path"]).expanduser(), self.run_id, self.name),
             report=self._report,
             write_state=self._write_state_message,
             settings=RunSettings(

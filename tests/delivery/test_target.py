@@ -159,7 +159,7 @@ def test_an_open_opt_out_is_exit_code_3_and_its_record_a_reject(fake: FakeDestin
     with pytest.raises(PersonNeededError) as caught:
         target().deliver(io.StringIO(messages(person(1, dnc=True))))
     assert caught.value.exit_code == 3
-    (path,) = Path("rejects").glob("people-*.singer")
+    (path,) = Path("rejects/target-fake").glob("people-*.singer")
     assert b'"_sdc_reject_code":"api_rejected"' in path.read_bytes()
 
 
@@ -233,7 +233,7 @@ def test_flags_that_exclude_each_other_are_named(arguments: list[str]) -> None:
 def test_a_replay_sends_rejects_again_and_removes_what_is_accepted(fake: FakeDestination) -> None:
     fake.outcome_of = lambda _: rejected(RejectCode.API_REJECTED)
     target().deliver(io.StringIO(messages(person(1), person(2))))
-    (path,) = Path("rejects").glob("*.singer")
+    (path,) = Path("rejects/target-fake").glob("*.singer")
     fake.outcome_of = FakeDestination().outcome_of
     fake.calls.clear()
     done = command("--replay", str(path))

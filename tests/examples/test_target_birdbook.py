@@ -165,7 +165,7 @@ def deliver(config: dict[str, Any], *records: dict[str, Any], key: str | None = 
 
 
 def rejects() -> dict[int, tuple[str, str]]:
-    lines = [json.loads(line) for path in Path("rejects").glob("*.singer") for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for path in Path("rejects").rglob("*.singer") for line in path.read_text().splitlines()]
     records = [line for line in lines if line["type"] == "RECORD"]
     return {line["record"]["no"]: (line["_sdc_reject_code"], line["_sdc_reject_reason"]) for line in records}
 

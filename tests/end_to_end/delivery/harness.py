@@ -162,7 +162,7 @@ class TargetHarness:
 
     def reject_files(self) -> list[Path]:
         folder = self.folder / "rejects"
-        return sorted(folder.glob("*.singer")) if folder.exists() else []
+        return sorted(folder.rglob("*.singer"))
 
     def rejects(self) -> dict[str, str]:
         """Code by record id, of all reject files."""

@@ -34,7 +34,8 @@ def test_a_reject_file_is_private_and_holds_the_record_byte_for_byte(harness: Ta
     (path,) = harness.reject_files()
     assert mode(path) == 0o600
     assert mode(path.parent) == 0o700
-    assert (path.parent / ".gitignore").read_text() == "*\n"
+    assert path.parent.name == harness.command
+    assert (path.parent.parent / ".gitignore").read_text() == "*\n"
     assert path.name == f"people-{harness.report()['run_id']}.singer"
     schema, record = path.read_text().splitlines()
     assert schema == SCHEMA

@@ -33,7 +33,7 @@ def person(number: int, **values: Any) -> dict[str, Any]:
 
 
 def reject_file(folder: Path) -> Path:
-    (path,) = (folder / "rejects").glob("*.singer")
+    (path,) = (folder / "rejects" / TARGET).glob("*.singer")
     return path
 
 

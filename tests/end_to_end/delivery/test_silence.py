@@ -61,7 +61,7 @@ def check(harness: TargetHarness, done: Run, *, rejected: bool = False) -> None:
     search(done.out, "stdout")
     for path in harness.folder.rglob("*"):
         own = path.name.startswith(".target-") or path.name.endswith(".config.json")
-        if path.is_file() and not own and path.parent.name != "rejects":
+        if path.is_file() and not own and path.suffix != ".singer":
             search(path.read_bytes().decode("latin-1"), path.name)
     held = "".join(path.read_text() for path in harness.reject_files())
     assert (NAME in held) is rejected

@@ -80,7 +80,7 @@ def test_an_example_does_what_the_page_says(example: Example, sandbox: Sandbox, 
 
     rejected = [result for result in example.results if "rejected" in result]
     assert sum(report(tmp_path)["streams"][example.stream]["rejected"].values()) == len(rejected)
-    kept = [json.loads(line) for path in (tmp_path / "rejects").glob("*.singer") for line in path.open()]
+    kept = [json.loads(line) for path in (tmp_path / "rejects").rglob("*.singer") for line in path.open()]
     rejects = [message for message in kept if message["type"] == "RECORD"]
     for message, result in zip(rejects, rejected, strict=True):
         assert message["_sdc_reject_code"] == result["rejected"]

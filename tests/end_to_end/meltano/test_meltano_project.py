@@ -31,7 +31,7 @@ def test_the_main_job_moves_everybody_once(project: Project, sandbox: Sandbox) -
     leads = {lead["mx_CareCycle_Id"]: lead for lead in sandbox.leads()}
     rejected = {
         message["record"]["id"]
-        for path in (project.folder / "rejects" / "sandbox").glob("*.singer")
+        for path in (project.folder / "rejects" / "sandbox").rglob("*.singer")
         for message in map(json.loads, path.read_text(encoding="utf-8").splitlines())
         if message["type"] == "RECORD"
     }
