@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger import Ledger
-from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.delivery.rejects import RejectStore
 from lead_connectors.delivery.report import Report
 from lead_connectors.http.errors import StoppedError
@@ -72,9 +72,11 @@ class OptOuts:
             raise
         self._ledger.confirm_opt_outs(stayed)
         for lead_id in stayed:
-            for lead, _ in raised.pop(lead_id):
+            for lead, outcome in raised.pop(lead_id):
                 self._report.opt_outs_raised += 1
                 self._rejects.forget(lead)
+                if outcome.status is Status.REJECTED:
+                    self._rejects.add(lead, outcome)  # it stays a reject, though no longer an open one
         self._settle(stayed)
         self._leave_open(raised)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -149,6 +149,7 @@ class DeliveryRun:
     def submit(self, lead: Lead) -> None:
         """Take a lead."""
         self._report.count_fields(lead)
+        self._rejects.expect(lead)
         if self._settings.dry_run:
             self._rehearse(lead)
         elif lead.rejected is not None and not lead.opt_outs:
@@ -273,29 +274,44 @@ class DeliveryRun:
             if (outcome := batch.outcomes.get(place)) is None:
                 continue
             outcome = self._checked(plan, outcome)
-            learned = learn(plan, outcome, self._learned.get(plan.lead.number, NOTHING), self._rules)
             if isinstance(plan, Send) and outcome.is_delivered:
                 accepted.append(Accepted(plan, outcome.lead_id))
-            if isinstance(learned, Finish):
-                finished.append(learned)
-            else:
-                if isinstance(plan, Free) and learned.conflicting.isdisjoint(plan.freed):
-                    self._ledger.release(plan.lead, plan.freed)
-                self._learn(plan.lead, learned)
+            if (finish := self._take_in(plan, outcome)) is None:
                 again.append(plan.lead)
+            else:
+                finished.append(finish)
+        self._finish_all(finished, accepted)
+        self._dispatcher.finish(batch, again if batch.error is None else ())
+        for finish in filter(self._is_followed, finished):
+            self._opt_outs.follow(finish.lead, finish.outcome, finish.lead_id or "")
+        if not isinstance(batch.error, StoppedError):
+            self._write_safe_state()
+
+    def _finish_all(self, finished: Sequence[Finish], accepted: Sequence[Accepted]) -> None:
+        """Outcomes, then rejects on disk, then the ledger; only then is a record accounted for."""
         for finish in finished:
             self._write_down(finish)
         if finished:
             self._rejects.sync()
-        followed = [finish for finish in finished if self._is_followed(finish)]
+        followed = filter(self._is_followed, finished)
         self._ledger.accept(accepted, [(finish.lead, finish.lead_id or "") for finish in followed])
         for finish in finished:
             self._account(finish.lead, finish.outcome)
-        self._dispatcher.finish(batch, again if batch.error is None else ())
-        for finish in followed:
-            self._opt_outs.follow(finish.lead, finish.outcome, finish.lead_id or "")
-        if not isinstance(batch.error, StoppedError):
-            self._write_safe_state()
+
+    def _take_in(self, plan: Call, outcome: Outcome) -> Finish | None:
+        """What a response makes of a lead; None where it asks for another plan."""
+        lead = plan.lead
+        learned = learn(plan, outcome, self._learned.get(lead.number, NOTHING), self._rules)
+        if isinstance(learned, Finish):
+            return learned
+        if isinstance(plan, Free) and learned.conflicting.isdisjoint(plan.freed):
+            self._ledger.release(lead, plan.freed)
+        if learned.is_gone:
+            self._ledger.forget_lead(lead)
+        if learned.found is not None and self._ledger.belongs_to_another(learned.found, lead):
+            learned = dataclasses.replace(learned, found=None, is_found_foreign=True)
+        self._learned[lead.number] = learned
+        return None
 
     def _checked(self, plan: Call, outcome: Outcome) -> Outcome:
         """The outcome, unless the API wrote to another lead than the record's own."""
@@ -308,13 +324,6 @@ class DeliveryRun:
             reason = f"the API wrote it to lead {outcome.lead_id}, which is not this record's own: look at that lead"
             return rejected(RejectCode.CONFLICT, reason)
         return outcome
-
-    def _learn(self, lead: Lead, learned: Learned) -> None:
-        if learned.is_gone:
-            self._ledger.forget_lead(lead)
-        if learned.found is not None and self._ledger.belongs_to_another(learned.found, lead):
-            learned = dataclasses.replace(learned, found=None, is_found_foreign=True)
-        self._learned[lead.number] = learned
 
     def _finish(self, finish: Finish) -> None:
         """Finish a lead that needs no call; what is written down is durable before the next STATE."""
@@ -331,19 +340,20 @@ class DeliveryRun:
     def _write_down(self, finish: Finish) -> None:
         """Give a lead its place in the reject files, or take it out of them."""
         lead, outcome = finish.lead, finish.outcome
-        if self._is_followed(finish):
-            self._opt_outs.write_down(lead, finish.lead_id or "")
-        elif finish.opt_outs is OptOutState.RAISED:
-            self._report.opt_outs_raised += 1
         if outcome.code is RejectCode.CONFLICT and lead.rejected is None:
             self._ledger.give_up(lead)
         if outcome.status is Status.REJECTED:
-            is_new = self._rejects.add(lead, outcome)
+            accepted_at = self._ledger.look_up(lead, compare=False).accepted_at
+            is_new = self._rejects.add(lead, outcome, accepted_at=accepted_at)
             if finish.opt_outs is OptOutState.OPEN:
                 self._report.opt_outs_open += 1
                 self._opt_outs.need_person |= is_new
         elif not self._is_followed(finish):
             self._rejects.forget(lead)
+        if self._is_followed(finish):
+            self._opt_outs.write_down(lead, finish.lead_id or "")
+        elif finish.opt_outs is OptOutState.RAISED:
+            self._report.opt_outs_raised += 1
 
     def _account(self, lead: Lead, outcome: Outcome) -> None:
         """Give a lead, and the versions that collapsed into it, their outcomes."""

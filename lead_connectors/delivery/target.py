@@ -32,6 +32,7 @@ from lead_connectors.delivery.lead import Source
 from lead_connectors.delivery.ledger import Ledger
 from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.delivery.plan import REJECT
+from lead_connectors.delivery.private_files import check_file, check_folder
 from lead_connectors.delivery.rejects import RejectFiles
 from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.delivery.report import Report, api_counts
@@ -117,16 +118,10 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         )
 
     def _make_run(self, replay: ReplayFiles | None) -> DeliveryRun:
-        ledger_path = self.config.get("ledger_path")
         return DeliveryRun(
             self.destination,
-            ledger=Ledger(
-                Path(ledger_path).expanduser() if ledger_path else None,
-                credential=self.account,
-                organisation=self.destination.organisation,
-                read_only=self._dry_run,
-            ),
-            rejects=replay or RejectFiles(Path(self.config["rejects_path"]).expanduser(), self.run_id, self.name),
+            ledger=self._open_ledger(read_only=self._dry_run),
+            rejects=replay or RejectFiles(self._rejects_folder, self.run_id, self.name),
             report=self._report,
             write_state=self._write_state_message,
             settings=RunSettings(
@@ -140,6 +135,22 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             useful_in_flight=self.destination.session.quota.useful_calls_in_flight,
             events=self._events,
         )
+
+    def _open_ledger(self, *, read_only: bool) -> Ledger:
+        return Ledger(
+            self._path("ledger_path"),
+            credential=self.account,
+            organisation=self.destination.organisation,
+            read_only=read_only,
+        )
+
+    @property
+    def _rejects_folder(self) -> Path:
+        return Path(self.config["rejects_path"]).expanduser()
+
+    def _path(self, setting: str) -> Path | None:
+        value = self.config.get(setting)
+        return Path(value).expanduser() if value else None
 
     # Maps
 
@@ -293,6 +304,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         """Check credentials, settings and mapping against the account; see `check.py`."""
         self._check_settings()
         check_account(self.destination, name=f"{self.name} {self.plugin_version}", config=self.config)
+        self._open_ledger(read_only=True).close()
         check_maps(self.destination, self._maps, self._fit)
         self.logger.info("Check passed: nothing here stops a run.")
 
@@ -333,6 +345,13 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     def _check_settings(self) -> None:
         self.destination.check_settings()
+        # Each path is tried before the first call: nothing is sent that could not be accounted for.
+        if not self._dry_run:
+            check_folder(self._rejects_folder, "rejects_path")
+            if (ledger := self._path("ledger_path")) is not None:
+                check_file(ledger, "ledger_path")
+        if (report := self._path("report_path")) is not None:
+            check_file(report, "report_path")
         # Made for its errors alone: what is wrong in any account is told before the first call.
         MapBuilder(self.destination.documented_fields, settings=self._map_settings)
 
@@ -366,9 +385,9 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         first = problem or second
         exit_code = getattr(first, "exit_code", 1) if first else 0
         self.logger.info("%s", self._report.summary(exit_code, api))
-        if path := self.config.get("report_path"):
+        if path := self._path("report_path"):
             try:
-                self._report.write(Path(path).expanduser(), exit_code, api)
+                self._report.write(path, exit_code, api)
             except ConnectorError as error:
                 self._log_second(first, error)
                 second = second or error

@@ -13,6 +13,7 @@ from lead_connectors.delivery.plan import (
     Call,
     Find,
     Finish,
+    Free,
     Known,
     Learned,
     OptOutsOnly,
@@ -101,7 +102,7 @@ def test_a_lead_that_is_gone_is_looked_up_and_then_introduced_anew() -> None:
 def test_an_older_version_is_not_sent_but_its_opt_outs_hold(opt_outs: tuple[str, ...], kind: type) -> None:
     found = plan(Known(is_known=True, accepted_at=9.0), rejected_at=8.0, opt_outs=opt_outs)
     assert isinstance(found, kind)
-    assert not isinstance(found, Send)
+    assert isinstance(found, Finish | OptOutsOnly)
     assert found.outcome.status is Status.COLLAPSED
     assert isinstance(plan(Known(accepted_at=8.0), rejected_at=9.0), Send), "it is newer than what was accepted"
 
@@ -172,3 +173,20 @@ def test_every_lead_comes_to_an_end(
         if isinstance(learned, Finish):
             return
     pytest.fail("no end")
+
+
+def test_a_value_that_another_record_gave_up_is_taken_from_its_lead_first() -> None:
+    swapped = Known(is_known=True, accepted_at=5.0, lead_id="L1", given_up={"Phone": "L2"})
+    rules = Rules(can_free=True)
+    lead = a_lead(0, "ann", fields=FIELDS)
+    found = make_plan(lead, swapped, rules)
+    assert found == Free(lead, "L2", ("Phone",))
+    assert learn(found, Outcome(Status.UPDATED), NOTHING, rules) == NOTHING, "the ledger knows that it is free"
+    held = learn(found, INVALID, NOTHING, rules)
+    assert held == Learned(conflicting=frozenset({"Phone"}))
+    refused = make_plan(lead, swapped, rules, held)
+    assert isinstance(refused, Finish)
+    assert refused.outcome.code is RejectCode.CONFLICT
+    cannot = make_plan(lead, swapped, Rules())
+    assert isinstance(cannot, Finish)
+    assert cannot.outcome.code is RejectCode.CONFLICT
