@@ -10,6 +10,8 @@ from __future__ import annotations
 import stat
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.delivery.harness import DELIVERED, TargetHarness, people, person
 from tests.processes import singer
 
@@ -67,21 +69,43 @@ def test_a_mapping_that_changes_no_value_so_far_sends_again(harness: TargetHarne
     assert delivered(harness.deliver(rows, field_map=another, **LEDGER)) == 2
 
 
-def test_another_stream_matches_nothing(harness: TargetHarness) -> None:
-    """Two streams may use the same keys for other people."""
+def test_another_stream_is_another_record(harness: TargetHarness) -> None:
+    """Two streams may use the same keys for other people: in CareCycle, one would overwrite the other."""
     settings = LEDGER | {"streams": ["*"], "on_conflict": None if harness.is_carecycle else "overwrite"}
     harness.run(singer([person(1)], stream="first"), **settings)
     done = harness.run(singer([person(1)], stream="second"), **settings)
     assert done.code == 0
-    assert delivered(harness.report()["streams"]["second"]) == 1
+    account = harness.report()["streams"]["second"]
+    assert account["rejected"] == ({"conflict": 1} if harness.is_carecycle else {})
+    assert account["unchanged"] == 0
 
 
-def test_another_account_matches_nothing(harness: TargetHarness) -> None:
-    """The same ledger, another host: this sandbox by its other name."""
+def test_an_account_is_its_organisation_whatever_its_host_is_called(harness: TargetHarness) -> None:
     harness.deliver(people(2), **LEDGER)
     other = harness.sandbox.url.replace("127.0.0.1", "localhost")
-    assert delivered(harness.deliver(people(2), api_url=other, **LEDGER)) == 2
-    assert harness.deliver(people(2), **LEDGER)["unchanged"] == 2
+    assert harness.deliver(people(2), api_url=other, **LEDGER)["unchanged"] == 2
+
+
+def test_a_rotated_key_changes_nothing(harness: TargetHarness) -> None:
+    husband, wife = person(1), person(2, phone=person(1)["phone"])
+    harness.deliver([husband], **LEDGER)
+    new = {"api_key": "cc_new"} if harness.is_carecycle else {"access_key": "u$rnew", "secret_key": "new secret"}
+    keys: dict[str, Any] = {"carecycle": ["cc_new"]} if harness.is_carecycle else {"leadsquared": [new]}
+    harness.sandbox.post("keys", keys)
+    assert harness.deliver([husband], **new, **LEDGER)["unchanged"] == 1
+    if not harness.is_carecycle:
+        assert harness.deliver([wife], **new, **LEDGER)["rejected"] == {"conflict": 1}
+
+
+@pytest.mark.parametrize("name", ["ledger.db.key", "ledger.db"])
+def test_a_ledger_that_is_not_whole_stops_before_anything_is_sent(harness: TargetHarness, name: str) -> None:
+    harness.deliver(people(2), **LEDGER)
+    calls = harness.stats()["calls"]
+    (harness.folder / "kept" / name).write_bytes(b"damaged, and long enough to be seen as something else" * 2)
+    done = harness.run(singer(people(2)), **LEDGER)
+    assert done.code == 2
+    assert "ledger_path" in done.err
+    assert harness.stats()["calls"] == calls
 
 
 def test_what_was_rejected_is_tried_again(harness: TargetHarness) -> None:
