@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from singer_sdk.mapper import StreamMap
 from singer_sdk.target_base import Target
 from typing_extensions import override
 
@@ -28,7 +29,7 @@ from lead_connectors.delivery.cli import CommandTarget
 from lead_connectors.delivery.destination import Destination
 from lead_connectors.delivery.errors import InputError, RecordBeforeSchemaError, SignalledError
 from lead_connectors.delivery.input import SingerInput
-from lead_connectors.delivery.lead import Source
+from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.ledger import Ledger
 from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.delivery.plan import REJECT
@@ -37,7 +38,7 @@ from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
 from lead_connectors.delivery.settings import TEST_STREAM
-from lead_connectors.delivery.sink import DeliverySink, without_singer_columns
+from lead_connectors.delivery.sink import TOO_DEEP, DeliverySink, without_singer_columns
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.config import ANY_STREAM, MapSettings
 from lead_connectors.field_map.field_map import FieldMap
@@ -217,7 +218,10 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
                 self._log_once(logging.INFO, f"Stream {stream}: not mapped and not sent: {', '.join(built.unmapped)}.")
             field_map = self._fit(built)
             self._report.start_stream(stream, field_map)
-        return DeliverySink(self, stream, schema, key_properties, destination=self.destination, field_map=field_map)
+        sink = DeliverySink(self, stream, schema, key_properties, destination=self.destination, field_map=field_map)
+        for sentence in sink.unchecked():
+            self._log_once(logging.WARNING, sentence)
+        return sink
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
@@ -249,14 +253,29 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         for stream_map in self.mapper.stream_maps[stream]:
             name = stream_map.stream_alias
             number = run.read(name)
-            transformed = stream_map.transform(dict(record))
-            is_taken = transformed is not None and self.sink_exists(name)
-            sink = self.get_sink(name) if is_taken else None
-            if transformed is None or sink is None or not sink.is_delivered:
+            lead = None
+            sink = self._sinks_active.get(name)
+            if isinstance(sink, DeliverySink) and sink.is_delivered:
+                source = Source(number, stream, self._input.line, self._schema_lines[stream])
+                lead = self._to_lead(sink, stream_map, record, source)
+            if lead is None:
                 run.finish_record(number, name, Outcome(Status.SKIPPED))
             else:
-                source = Source(number, stream, self._input.line, self._schema_lines[stream])
-                run.submit(sink.to_lead(transformed, source))
+                run.submit(lead)
+
+    def _to_lead(
+        self, sink: DeliverySink, stream_map: StreamMap, record: dict[str, Any], source: Source
+    ) -> Lead | None:
+        """Make a lead of a record; None where the stream map filters it out."""
+        if self._input.is_too_deep:
+            return sink.reject(source, TOO_DEEP)
+        try:
+            transformed = stream_map.transform(dict(record))
+        except Exception as error:  # noqa: BLE001  # an expression can raise anything for one record's values
+            kind = type(error.__cause__ or error).__name__
+            reason = f"the stream map of {sink.stream_name} failed ({kind})"
+            return sink.reject(source, reason, note=f"could not be mapped: {reason}")
+        return None if transformed is None else sink.to_lead(transformed, source)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
