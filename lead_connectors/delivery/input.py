@@ -7,7 +7,6 @@ one queue brings lines, finished batches and signals to the main thread.
 from __future__ import annotations
 
 import contextlib
-import json
 import queue
 import sys
 import threading
@@ -15,11 +14,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Protocol
 
-import orjson
-from singer_sdk.singerlib.encoding.base import GenericSingerReader
+from singer_sdk.singerlib.encoding.base import GenericSingerReader, SingerMessageType
 from typing_extensions import override
 
 from lead_connectors.delivery.errors import InputError
+from lead_connectors.delivery.json_line import TooDeepError, parse_line
 
 CHUNK = 1 << 16
 CHUNKS_AHEAD = 16
@@ -53,12 +52,14 @@ class SingerInput(GenericSingerReader[bytes]):
     Attributes:
         line: The message at hand, as it came in.
         line_number: Its number, counted from 1.
+        is_too_deep: Whether it is a record that is nested too deep: what was read of it has gaps.
     """
 
     def __init__(self, events: queue.SimpleQueue[Any], attendant: Callable[[], Attendant]) -> None:
         super().__init__()
         self.line = b""
         self.line_number = 0
+        self.is_too_deep = False
         self._events = events
         self._attendant = attendant
         self._permits = threading.Semaphore(CHUNKS_AHEAD)
@@ -79,12 +80,19 @@ class SingerInput(GenericSingerReader[bytes]):
         Raises:
             InputError: It is not a Singer message. The line itself is never quoted.
         """
+        self.is_too_deep = False
         try:
-            message = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            message = self._lenient(line)
-        if not isinstance(message, dict) or "type" not in message:
+            message = parse_line(line)
+        except TooDeepError as error:
+            self.is_too_deep = True
+            message = error.outer
+        except ValueError:
+            message = None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             msg = f"Line {self.line_number} of the input is not a Singer message (a JSON object with a type)."
+            raise InputError(msg)
+        if self.is_too_deep and message["type"] != SingerMessageType.RECORD:
+            msg = f"Line {self.line_number} of the input is nested too deep to be read."
             raise InputError(msg)
         return message
 
@@ -166,13 +174,6 @@ class SingerInput(GenericSingerReader[bytes]):
         finally:
             self._ended.set()
             self._events.put(None)
-
-    def _lenient(self, line: bytes) -> Any:
-        """Read what orjson rejects and Python's own parser takes: NaN and Infinity, which some taps write."""
-        try:
-            return json.loads(line)
-        except ValueError:
-            return None
 
 
 def drain_stdin() -> None:

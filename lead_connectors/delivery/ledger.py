@@ -205,7 +205,7 @@ class Ledger:
             (
                 record,
                 self._digest(lead, lead.map_version),
-                now,
+                lead.rejected_at or now,  # of a reject that is sent again: how old this version is
                 lead.key is not None,
                 accepted.lead_id,
                 lead_hash,

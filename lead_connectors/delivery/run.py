@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lead_connectors.delivery.batch import call_of, leads_a_call, send_batch
@@ -133,6 +134,11 @@ class DeliveryRun:
         """Try the opt-outs that earlier runs left open, before anything is read."""
         if not self._settings.dry_run and not self._settings.is_replay:
             self._opt_outs.retry()
+
+    @property
+    def reject_files(self) -> list[Path]:
+        """Files that hold records that this run rejected or left open."""
+        return self._rejects.paths
 
     # What arrives
 

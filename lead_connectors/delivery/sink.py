@@ -33,6 +33,9 @@ SINGER_COLUMNS = frozenset(
 """Singer's own columns, which the SDK takes out of each record before it is mapped."""
 
 
+TOO_DEEP = "the record is nested too deep"
+
+
 def without_singer_columns(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A stream's schema as its records are mapped: without Singer's own columns."""
     properties = {name: child for name, child in schema["properties"].items() if name not in SINGER_COLUMNS}
@@ -64,9 +67,9 @@ class DeliverySink(Sink):
         destination: Destination,
         field_map: FieldMap | None,
     ) -> None:
-        super().__init__(target, stream_name, schema, key_properties)
         self._destination = destination
         self.field_map = field_map
+        super().__init__(target, stream_name, schema, key_properties)
         self._map_version = "" if field_map is None else destination.map_version(field_map.version)
         self._former_map_version = "" if field_map is None else destination.map_version(field_map.former_version)
 
@@ -82,16 +85,48 @@ class DeliverySink(Sink):
             record: The record after stream maps; columns of Singer itself are taken out of it.
             source: Where it came from.
 
+        Returns:
+            The lead; a rejected one, whatever is wrong with the record.
+
         Raises:
             ValueError: The stream is not delivered.
         """
         if self.field_map is None:
             msg = "a stream that is not delivered has no leads"
             raise ValueError(msg)
+        try:
+            return self._to_lead(record, source, self.field_map)
+        except RecursionError:
+            return self.reject(source, TOO_DEEP)
+        except Exception as error:  # noqa: BLE001  # one record's fault is its own outcome, never the run's end
+            what = f"could not be mapped ({type(error).__name__})"
+            return self.reject(source, f"the record {what}", note=f"{what}; please report this")
+
+    def reject(self, source: Source, reason: str, *, note: str | None = None) -> Lead:
+        """Make the rejected lead of a record that cannot be mapped.
+
+        Args:
+            source: Where it came from.
+            reason: Why, without values.
+            note: A sentence for the log.
+        """
+        return Lead(
+            sources=(source,),
+            stream=self.stream_name,
+            key=None,
+            map_version=self._map_version,
+            fields={},
+            rejected=rejected(RejectCode.INVALID_VALUE, reason),
+            rejected_at=rejected_at(source.line),
+            notes=() if note is None else (note,),
+        )
+
+    def _to_lead(self, record: dict[str, Any], source: Source, field_map: FieldMap) -> Lead:
         self._remove_sdc_metadata_from_record(record)
         missing = [name for name in self.key_properties if is_no_value(record.get(name))]
-        key = [] if missing else [record[name] for name in self.key_properties]
-        mapped = self.field_map.apply(record)
+        unwritable = [name for name in self.key_properties if not _has_text(record.get(name))]
+        key = [] if missing or unwritable else [record[name] for name in self.key_properties]
+        mapped = field_map.apply(record)
         prepared = self._destination.prepare(mapped, record, key)
         own_key = {f"{self.stream_name}:{key}"} if key else set()
         return Lead(
@@ -104,7 +139,7 @@ class DeliverySink(Sink):
             opt_outs=frozenset(mapped.opt_outs),
             identities=frozenset(own_key.union(prepared.unique.values(), prepared.shared.values())),
             unique=prepared.unique,
-            rejected=self._rejection(record, missing, prepared.problems),
+            rejected=self._rejection(record, missing, unwritable, prepared.problems),
             rejected_at=rejected_at(source.line),
             problems=tuple(prepared.problems),
             notes=(
@@ -116,8 +151,18 @@ class DeliverySink(Sink):
 
     @override
     def get_validator(self) -> RecordValidator | None:
-        """The SDK's validator that keeps values to itself; None where `validate_records` is false."""
-        return RecordValidator(self.schema) if self.validate_schema else None
+        """A validator that keeps values to itself; None where nothing is to be checked (`validate_records`)."""
+        return RecordValidator(self.schema) if self.validate_schema and self.field_map is not None else None
+
+    def unchecked(self) -> list[str]:
+        """One sentence for each part of the SCHEMA that records cannot be checked against."""
+        validator = cast("RecordValidator | None", self._validator)
+        faults = {} if validator is None else validator.faults
+        return [
+            f"Stream {self.stream_name}: {f'the SCHEMA of {name}' if name else 'the SCHEMA'} {fault}; records are not "
+            "checked against it."
+            for name, fault in faults.items()
+        ]
 
     @override
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
@@ -127,13 +172,27 @@ class DeliverySink(Sink):
     def process_batch(self, context: dict[str, Any]) -> None:
         """Do nothing: batches are made of all streams together."""
 
-    def _rejection(self, record: dict[str, Any], missing: list[str], problems: Sequence[Problem]) -> Outcome | None:
+    def _rejection(
+        self, record: dict[str, Any], missing: list[str], unwritable: list[str], problems: Sequence[Problem]
+    ) -> Outcome | None:
         """Why a record cannot be sent as it is; None where it can."""
         if missing:
             return rejected(RejectCode.KEY_MISSING, f"key property {', '.join(missing)} is missing or blank")
+        if unwritable:
+            reason = f"key property {', '.join(unwritable)} contains an incomplete character"
+            return rejected(RejectCode.INVALID_VALUE, reason)
         validator = cast("RecordValidator | None", self._validator)
         if validator is not None and (problem := validator.problem(record)) is not None:
             return rejected(RejectCode.SCHEMA_INVALID, problem)
         if problems:
             return rejected(problems[0].code, "; ".join(str(problem) for problem in problems))
         return None
+
+
+def _has_text(value: Any) -> bool:
+    """Whether a value can be written as UTF-8; half a surrogate pair cannot."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

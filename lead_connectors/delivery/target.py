@@ -16,10 +16,10 @@ import signal
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from singer_sdk.mapper import StreamMap
 from singer_sdk.target_base import Target
 from typing_extensions import override
 
@@ -28,17 +28,17 @@ from lead_connectors.delivery.cli import CommandTarget
 from lead_connectors.delivery.destination import Destination
 from lead_connectors.delivery.errors import InputError, RecordBeforeSchemaError, SignalledError
 from lead_connectors.delivery.input import SingerInput
-from lead_connectors.delivery.lead import Source
+from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.ledger import Ledger
 from lead_connectors.delivery.outcome import Outcome, Status
+from lead_connectors.delivery.paths import RunPaths
 from lead_connectors.delivery.plan import REJECT
-from lead_connectors.delivery.private_files import check_file, check_folder
 from lead_connectors.delivery.rejects import RejectFiles
 from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
 from lead_connectors.delivery.settings import TEST_STREAM
-from lead_connectors.delivery.sink import DeliverySink, without_singer_columns
+from lead_connectors.delivery.sink import TOO_DEEP, DeliverySink, without_singer_columns
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.config import ANY_STREAM, MapSettings
 from lead_connectors.field_map.field_map import FieldMap
@@ -71,6 +71,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         super().__init__(**kwargs, message_reader=self._input)
         self.run_id = f"{dt.datetime.now(tz=dt.timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._dry_run = bool(self.config.get("dry_run"))
+        self._paths = RunPaths(self.config, self.name)
         self._report = Report(self.name, self.plugin_version, self.run_id, dry_run=self._dry_run)
 
     # What an API brings
@@ -121,7 +122,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         return DeliveryRun(
             self.destination,
             ledger=self._open_ledger(read_only=self._dry_run),
-            rejects=replay or RejectFiles(self._rejects_folder, self.run_id, self.name),
+            rejects=replay or RejectFiles(self._paths.rejects, self.run_id, self.name),
             report=self._report,
             write_state=self._write_state_message,
             settings=RunSettings(
@@ -138,19 +139,11 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     def _open_ledger(self, *, read_only: bool) -> Ledger:
         return Ledger(
-            self._path("ledger_path"),
+            self._paths.ledger,
             credential=self.account,
             organisation=self.destination.organisation,
             read_only=read_only,
         )
-
-    @property
-    def _rejects_folder(self) -> Path:
-        return Path(self.config["rejects_path"]).expanduser()
-
-    def _path(self, setting: str) -> Path | None:
-        value = self.config.get(setting)
-        return Path(value).expanduser() if value else None
 
     # Maps
 
@@ -237,7 +230,10 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
                 self._log_once(logging.INFO, f"Stream {stream}: not mapped and not sent: {', '.join(built.unmapped)}.")
             field_map = self._fit(built)
             self._report.start_stream(stream, field_map)
-        return DeliverySink(self, stream, schema, key_properties, destination=self.destination, field_map=field_map)
+        sink = DeliverySink(self, stream, schema, key_properties, destination=self.destination, field_map=field_map)
+        for sentence in sink.unchecked():
+            self._log_once(logging.WARNING, sentence)
+        return sink
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
@@ -269,14 +265,29 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         for stream_map in self.mapper.stream_maps[stream]:
             name = stream_map.stream_alias
             number = run.read(name)
-            transformed = stream_map.transform(dict(record))
-            is_taken = transformed is not None and self.sink_exists(name)
-            sink = self.get_sink(name) if is_taken else None
-            if transformed is None or sink is None or not sink.is_delivered:
+            lead = None
+            sink = self._sinks_active.get(name)
+            if isinstance(sink, DeliverySink) and sink.is_delivered:
+                source = Source(number, stream, self._input.line, self._schema_lines[stream])
+                lead = self._to_lead(sink, stream_map, record, source)
+            if lead is None:
                 run.finish_record(number, name, Outcome(Status.SKIPPED))
             else:
-                source = Source(number, stream, self._input.line, self._schema_lines[stream])
-                run.submit(sink.to_lead(transformed, source))
+                run.submit(lead)
+
+    def _to_lead(
+        self, sink: DeliverySink, stream_map: StreamMap, record: dict[str, Any], source: Source
+    ) -> Lead | None:
+        """Make a lead of a record; None where the stream map filters it out."""
+        if self._input.is_too_deep:
+            return sink.reject(source, TOO_DEEP)
+        try:
+            transformed = stream_map.transform(dict(record))
+        except Exception as error:  # noqa: BLE001  # an expression can raise anything for one record's values
+            kind = type(error.__cause__ or error).__name__
+            reason = f"the stream map of {sink.stream_name} failed ({kind})"
+            return sink.reject(source, reason, note=f"could not be mapped: {reason}")
+        return None if transformed is None else sink.to_lead(transformed, source)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -345,13 +356,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     def _check_settings(self) -> None:
         self.destination.check_settings()
-        # Each path is tried before the first call: nothing is sent that could not be accounted for.
-        if not self._dry_run:
-            check_folder(self._rejects_folder, "rejects_path")
-            if (ledger := self._path("ledger_path")) is not None:
-                check_file(ledger, "ledger_path")
-        if (report := self._path("report_path")) is not None:
-            check_file(report, "report_path")
+        self._paths.check(dry_run=self._dry_run)
         # Made for its errors alone: what is wrong in any account is told before the first call.
         MapBuilder(self.destination.documented_fields, settings=self._map_settings)
 
@@ -379,15 +384,17 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         self._report.close_open_records()
         for line in self._report.notes():
             self.logger.warning("%s", line)
+        for path in self._run.reject_files if self._run is not None else ():
+            self.logger.warning("Records to look at are in %s.", path)
         for line in self._report.field_lines():
             self.logger.info("%s", line)
         api = api_counts(self.destination.session if self._run is not None else None)
         first = problem or second
         exit_code = getattr(first, "exit_code", 1) if first else 0
         self.logger.info("%s", self._report.summary(exit_code, api))
-        if path := self._path("report_path"):
+        if self._paths.report is not None:
             try:
-                self._report.write(path, exit_code, api)
+                self._report.write(self._paths.report, exit_code, api)
             except ConnectorError as error:
                 self._log_second(first, error)
                 second = second or error

@@ -20,7 +20,8 @@ def properties_of(schema: Any) -> dict[str, Any]:
     """Return the properties of an object's schema, those of its variants (`anyOf` and the like) included."""
     found: dict[str, Any] = {}
     for variant in _variants(schema):
-        for name, child in (variant.get("properties") or {}).items():
+        properties = variant.get("properties")
+        for name, child in properties.items() if isinstance(properties, Mapping) else ():
             found.setdefault(name, child)
     return found
 
@@ -106,5 +107,6 @@ def _variants(schema: Any) -> Iterator[Mapping[str, Any]]:
         return
     yield schema
     for keyword in ("anyOf", "oneOf", "allOf"):
-        for variant in schema.get(keyword) or ():
+        variants = schema.get(keyword)
+        for variant in variants if isinstance(variants, list) else ():
             yield from _variants(variant)

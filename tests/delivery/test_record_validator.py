@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
@@ -54,3 +56,72 @@ def test_the_sentence_names_the_property_and_not_the_value(value: Any) -> None:
     assert problem is not None
     assert problem.startswith("mbi: ")
     assert str(value) not in problem
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "uuid"},
+        {"anyOf": [{"type": ["string", "uuid"]}]},
+        {"$ref": "#/definitions/nowhere"},
+        {"$ref": "http://127.0.0.1:9/schema"},
+        {"$ref": "#/definitions/broken"},
+        {"$ref": "#/properties/odd"},
+        {"type": "string", "pattern": "("},
+        {"type": "number", "exclusiveMinimum": True},
+        {"multipleOf": 0},
+        None,
+        5,
+    ],
+)
+def test_a_part_that_is_no_schema_is_named_and_the_rest_is_checked(part: Any) -> None:
+    definitions = {"broken": {"items": {"pattern": "("}}, "good": {"type": "string"}}
+    schema = {"properties": {"odd": part, "b": {"$ref": "#/definitions/good"}}, "definitions": definitions}
+    validator = RecordValidator(schema)
+    assert "odd" in validator.faults
+    assert validator.problem({"odd": 5, "b": "x"}) is None
+    assert validator.problem({"odd": [1], "b": 5}) == "b: breaks its SCHEMA (type string)"
+
+
+@pytest.mark.parametrize("around", [{"required": 5}, {"type": "uuid"}, {"allOf": 5}, {"$ref": "#/nowhere"}])
+def test_around_the_properties_a_fault_leaves_the_properties_checked(around: dict[str, Any]) -> None:
+    validator = RecordValidator({"properties": {"b": {"type": "string"}}, **around})
+    assert list(validator.faults) == [""]
+    assert validator.problem({"b": 5}) == "b: breaks its SCHEMA (type string)"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_multiple"),
+    [
+        (0.07, True),
+        (Decimal("0.0700000000000000000001"), False),
+        (12345678901234567890123, True),
+        (0.001, False),
+        (float("nan"), False),
+        (float("inf"), False),
+        (Decimal("1E+999999999"), False),
+        (Decimal("1E-999999999"), False),
+        (True, True),
+        ("x", True),
+    ],
+)
+def test_multiples_are_exact_and_odd_numbers_are_none(value: Any, *, is_multiple: bool) -> None:
+    problem = RecordValidator({"properties": {"n": {"multipleOf": 0.01}}}).problem({"n": value})
+    assert problem == (None if is_multiple else "n: breaks its SCHEMA (multipleOf)")
+
+
+def test_a_decimal_is_a_number_and_without_a_fraction_an_integer() -> None:
+    schema = {"properties": {"n": {"type": "number"}, "i": {"type": "integer"}}}
+    validator = RecordValidator(schema)
+    assert validator.problem({"n": Decimal("0.5"), "i": Decimal(10**30)}) is None
+    assert validator.problem({"i": Decimal("0.5")}) == "i: breaks its SCHEMA (type integer)"
+
+
+def test_a_value_that_cannot_be_checked_breaks_its_schema() -> None:
+    deep: Any = 1
+    for _ in range(5000):
+        deep = [deep]
+    schema = {"properties": {"a": {"items": {"$ref": "#/properties/a"}}}}
+    assert RecordValidator(schema).problem({"a": deep}) == (
+        "the record: cannot be checked against its SCHEMA (RecursionError)"
+    )

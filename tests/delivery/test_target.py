@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from lead_connectors.delivery.destination import Destination
 from lead_connectors.delivery.errors import InputError, PersonNeededError, RecordBeforeSchemaError
+from lead_connectors.delivery.json_line import parse_line
 from lead_connectors.delivery.outcome import rejected
 from lead_connectors.delivery.settings import delivery_settings
 from lead_connectors.delivery.target import DeliveryTarget
@@ -241,3 +242,56 @@ def test_a_replay_sends_rejects_again_and_removes_what_is_accepted(fake: FakeDes
     assert [body["Email"] for body in fake.calls[0]] == ["p1@example.com", "p2@example.com"]
     assert not path.exists()
     assert done.stdout == "", "a replay writes no STATE"
+
+
+def rejects() -> list[dict[str, Any]]:
+    lines = [line for path in Path("rejects").glob("*.singer") for line in path.read_bytes().splitlines()]
+    return [message for line in lines if (message := parse_line(line))["type"] == "RECORD"]
+
+
+def test_a_stream_map_that_fails_for_one_record_rejects_that_record(fake: FakeDestination, log: io.StringIO) -> None:
+    maps = {"people": {"extra": "float(1 / extra)"}}
+    text = messages(person(1, extra=1), person(2, extra=0), person(3, extra=None), person(4, extra=2))
+    target(stream_maps=maps).deliver(io.StringIO(text))
+    assert [body["Email"] for body in fake.calls[0]] == ["p1@example.com", "p4@example.com"]
+    assert counts() == {"read": 4, "accepted": 2, "rejected": {"invalid_value": 2}}
+    assert [message["_sdc_reject_reason"] for message in rejects()] == [
+        "the stream map of people failed (ZeroDivisionError)",
+        "the stream map of people failed (TypeError)",
+    ]
+    assert "1 records: could not be mapped: the stream map of people failed (ZeroDivisionError)." in log.getvalue()
+
+
+def test_a_record_that_is_nested_too_deep_is_a_reject(fake: FakeDestination) -> None:
+    deep = ("[" * 5000 + "]" * 5000, '{"a": ' * 900 + "1" + "}" * 900)
+    head, *lines = messages(person(1), person(2, mail="DEEP0"), person(3, mail="DEEP1"), person(4)).splitlines()
+    text = "\n".join([head, *lines]).replace('"DEEP0"', deep[0]).replace('"DEEP1"', deep[1])
+    target(validate_records=True).deliver(io.StringIO(text))
+    assert counts() == {"read": 4, "accepted": 2, "rejected": {"invalid_value": 2}}
+    assert [body["Email"] for call in fake.calls for body in call] == ["p1@example.com", "p4@example.com"]
+    kept = b"".join(path.read_bytes() for path in Path("rejects").glob("*.singer"))
+    assert deep[0].encode() in kept, "the reject file has the record as it came"
+
+
+def test_another_message_that_is_nested_too_deep_stops_the_run_with_its_line() -> None:
+    text = '{"type": "STATE", "value": ' + "[" * 5000 + "]" * 5000 + "}\n"
+    with pytest.raises(InputError, match="Line 1 of the input is nested too deep"):
+        target().deliver(io.StringIO(text))
+
+
+def test_a_part_of_a_schema_that_cannot_be_used_is_named_once_and_not_checked(
+    fake: FakeDestination, log: io.StringIO
+) -> None:
+    text = messages(person(1, extra=5), person(2, extra="x")).replace('"extra": {}', '"extra": {"type": "uuid"}')
+    target().deliver(io.StringIO(text + text))
+    assert sum(len(call) for call in fake.calls) == 2
+    assert log.getvalue().count("Stream people: the SCHEMA of extra is no valid JSON Schema (type)") == 1
+
+
+def test_two_long_keys_stay_two_records_and_their_digits_arrive(fake: FakeDestination) -> None:
+    keys = ("12345678901234567890123", "12345678901234567890124", "0.1000000000000000055511151231257827", "0.1")
+    text = messages(*(person(7, extra=0) for _ in keys))
+    for key in keys:
+        text = text.replace('"id": 7', f'"id": {key}', 1)
+    target(field_map={"people": {"Email": "mail", "Number": "id"}}).deliver(io.StringIO(text))
+    assert [body["Number"] for call in fake.calls for body in call] == list(keys)

@@ -15,7 +15,7 @@ from typing import Any
 
 from lead_connectors.reject_codes import RejectCode
 
-MAX_DIGITS = 30
+MAX_DIGITS = 100
 """More than any amount or id has. It keeps 1e999999 from becoming a million characters."""
 
 Options = Mapping[str, Any]
@@ -43,9 +43,14 @@ def invalid(*, reason: str) -> ValueRejected:
 
 def is_blank(value: Any) -> bool:
     """Tell whether a value counts as null: None, blank text (as CSV files write null), or a list of these."""
-    if isinstance(value, (list, tuple)):
-        return all(is_blank(item) for item in value)
-    return value is None or (isinstance(value, str) and not value.strip())
+    waiting = [value]
+    while waiting:  # not recursive: a record may be nested deeper than Python's stack
+        item = waiting.pop()
+        if isinstance(item, (list, tuple)):
+            waiting.extend(item)
+        elif not (item is None or (isinstance(item, str) and not item.strip())):
+            return False
+    return True
 
 
 def utf16_length(text: str) -> int:

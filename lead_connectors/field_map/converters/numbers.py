@@ -9,7 +9,7 @@ from typing import Any
 from lead_connectors.field_map.converters.base import Options, invalid, number_text
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
-_MAX_TEXT_LENGTH = 64
+_MAX_TEXT_LENGTH = 256
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 

@@ -165,7 +165,8 @@ def test_keys_never_become_one(uploads: TargetHarness) -> None:
     long = [person(1, id=12345678901234567890123), person(2, id=12345678901234567890124)]
     done = uploads.run(singer(long))
     assert done.code == 0
-    assert len({row["clientCustomerId"] for row in uploads.kept()}) == 2
+    ids = {row["clientCustomerId"] for row in uploads.kept() if str(row["clientCustomerId"]).startswith("1")}
+    assert ids == {"12345678901234567890123", "12345678901234567890124"}
 
 
 def test_two_streams_whose_ids_would_mix_stop_before_anything_is_sent(uploads: TargetHarness) -> None:
