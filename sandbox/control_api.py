@@ -11,10 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.backend import Backend
+from sandbox.carecycle.api import CareCycle
 from sandbox.carecycle.reference_data import CAMPAIGNS, CUSTOM_FIELDS, MEMBERS, NODES, SOURCES
 from sandbox.carecycle.scripted_changes import ScriptError
 from sandbox.faults import Fault, FaultError
 from sandbox.http_messages import CARECYCLE, LEADSQUARED, InvalidJsonError, JsonObject, read_json
+from sandbox.leadsquared.api import LeadSquared
 from sandbox.leadsquared.errors import LeadError
 from sandbox.limits import SECONDS_A_DAY
 from sandbox.settings import Window
@@ -42,6 +44,7 @@ class ControlApi:
             Route("/__sandbox__/customers", self.customers),
             Route("/__sandbox__/reference", self.reference),
             Route("/__sandbox__/change", self.change, methods=["POST"]),
+            Route("/__sandbox__/keys", self.keys, methods=["POST"]),
             Route("/__sandbox__/crm", self.crm, methods=["POST"]),
             Route("/__sandbox__/quirks", self.quirks, methods=["GET", "POST", "DELETE"]),
             Route("/__sandbox__/faults", self.faults, methods=["GET", "POST", "DELETE"]),
@@ -90,6 +93,16 @@ class ControlApi:
         updated = store.update_customers(counts["update"], any_customer=bool(body.get("anybody")))
         inserted = store.insert_customers(counts["insert"])
         return JSONResponse({"updated": updated, "inserted": inserted, "deleted": deleted})
+
+    async def keys(self, request: Request) -> Response:
+        """POST keys: the only keys that are valid from now on, for the same organisation as before."""
+        body = await read_object(request, {CARECYCLE, LEADSQUARED})
+        carecycle, leadsquared = (self._backend.apis[name] for name in (CARECYCLE, LEADSQUARED))
+        if CARECYCLE in body and isinstance(carecycle, CareCycle):
+            carecycle.keys = set(body[CARECYCLE])
+        if LEADSQUARED in body and isinstance(leadsquared, LeadSquared):
+            leadsquared.keys = {(pair["access_key"], pair["secret_key"]) for pair in body[LEADSQUARED]}
+        return JSONResponse({})
 
     async def crm(self, request: Request) -> Response:
         """POST crm: what a person does in LeadSquared: delete a lead, merge it into another, or edit it."""

@@ -17,7 +17,8 @@ CHOICES = {
     "unlisted_options": ("refuse", "store"),
     "phone_forms": ("known", "any"),
     "limit_form": ("429", "403", "200"),
-    "boolean_form": ("true_false", "one_zero"),
+    "boolean_form": ("true_false", "one_zero", "yes_no"),
+    "boolean_reads": ("one_zero", "true_false", "yes_no"),
     "update_v2": ("on", "missing", "denied", "denied_200"),
     "search_by_gone_id": ("error", "create"),
     "search_by_spelling": ("ProspectId", "ProspectID"),
@@ -54,6 +55,9 @@ class Quirks:
     unknown_attribute: str = "row"
     unlisted_options: str = "refuse"
     boolean_form: str = "true_false"
+    boolean_reads: str = "one_zero"
+    lost_opt_outs: list[str] = field(default_factory=list)
+    organisation_hidden: bool = False
     phone_forms: str = "known"
     related_id: bool = False
     update_v2: str = "on"

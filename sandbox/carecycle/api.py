@@ -28,6 +28,7 @@ class CareCycle:
 
     def __init__(self, settings: Settings, store: CustomerStore, quirks: Quirks, stats: Stats) -> None:
         self._settings = settings
+        self.keys = {settings.carecycle_key}
         self._store = store
         self._quirks = quirks
         self._stats = stats
@@ -43,8 +44,10 @@ class CareCycle:
         key = request.headers.get("x-api-key")
         if key == self._settings.carecycle_key_without_permission:
             return errors.error_response(403, "API key lacks permission for this endpoint")
-        if key != self._settings.carecycle_key:
+        if key not in self.keys:
             return errors.error_response(401, "Invalid or missing API key")
+        if self._quirks.organisation_hidden and request.method == "GET":
+            return errors.error_response(403, "API key lacks permission for this endpoint")
         handler = self._routes.get((request.method, request.path))
         if handler is not None:
             return handler(request)

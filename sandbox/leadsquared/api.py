@@ -26,13 +26,18 @@ JSON_POSTS = (*WRITE_PATHS, f"{LEADS}Leads/Retrieve/ByIds")
 
 
 class LeadSquared:
-    """Serves the LeadSquared calls from a lead store."""
+    """Serves the LeadSquared calls from a lead store.
+
+    Attributes:
+        keys: The pairs of access key and secret key that are valid now, all of one organisation.
+    """
 
     def __init__(self, settings: Settings, store: LeadStore, quirks: Quirks, stats: Stats) -> None:
         self._settings = settings
+        self.keys = {(settings.access_key, settings.secret_key)}
         self._quirks = quirks
         writes = LeadWrites(store, quirks, stats)
-        lookups = LeadLookups(store)
+        lookups = LeadLookups(store, quirks)
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", USER_BY_ACCESS_KEY): self._user_by_access_key,
             ("POST", BULK_PATHS[0]): writes.bulk_upsert,
@@ -50,7 +55,7 @@ class LeadSquared:
         """Respond to a request that is within the limits."""
         access_key = request.headers.get("x-lsq-accesskey") or request.query.get("accessKey")
         secret_key = request.headers.get("x-lsq-secretkey") or request.query.get("secretKey")
-        if (access_key, secret_key) != (self._settings.access_key, self._settings.secret_key):
+        if (access_key, secret_key) not in self.keys:
             return errors.error_response(401, errors.UNAUTHORIZED, "Invalid access credentials")
         account_host = self._settings.account_host
         if account_host and request.path != USER_BY_ACCESS_KEY and request.headers.get("host") != account_host:
@@ -80,6 +85,8 @@ class LeadSquared:
         return path in BULK_PATHS
 
     def _user_by_access_key(self, request: Request) -> Response:
+        if self._quirks.organisation_hidden:
+            return errors.error_response(403, errors.NO_PERMISSION, "You do not have permission for this action")
         host = self._settings.account_host or request.headers.get("host", "")
         return Response(
             200,

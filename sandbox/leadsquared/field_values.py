@@ -107,7 +107,11 @@ def _is_date(value: str) -> bool:
 
 
 def _boolean(field: LeadField, value: str, quirks: Quirks) -> str:
-    spellings = {"true_false": {"true": "1", "false": "0"}, "one_zero": {"1": "1", "0": "0"}}
+    spellings = {
+        "true_false": {"true": "1", "false": "0"},
+        "one_zero": {"1": "1", "0": "0"},
+        "yes_no": {"Yes": "1", "No": "0"},
+    }
     stored = spellings[quirks.boolean_form].get(value)
     if stored is None:
         raise LeadError(INVALID_TYPE, f"Invalid data: {field.name} expects a boolean")

@@ -9,17 +9,25 @@ from typing import Any
 from sandbox.http_messages import InvalidJsonError, JsonObject, Request, Response, read_json
 from sandbox.leadsquared.errors import INVALID_INPUT, MANDATORY, UNKNOWN, error_response
 from sandbox.leadsquared.field_values import phone_digits
+from sandbox.leadsquared.lead_fields import BOOLEAN
 from sandbox.leadsquared.lead_store import EMAIL, LeadStore
+from sandbox.quirks import Quirks
 
 MAX_IDS = 10_000
 MAX_PAGE_SIZE = 1000
+BOOLEAN_WORDS = {
+    "one_zero": {"1": "1", "0": "0"},
+    "true_false": {"1": "true", "0": "false"},
+    "yes_no": {"1": "Yes", "0": "No"},
+}
 
 
 class LeadLookups:
     """Serves the read calls from a lead store. Values are text, or null where a field is empty."""
 
-    def __init__(self, store: LeadStore) -> None:
+    def __init__(self, store: LeadStore, quirks: Quirks) -> None:
         self._store = store
+        self._quirks = quirks
 
     def metadata(self, request: Request) -> Response:
         """Respond to LeadsMetaData.Get."""
@@ -59,14 +67,30 @@ class LeadLookups:
             return error_response(500, UNKNOWN, f"Attribute(s) does not exist - {','.join(unknown)}")
         found = [self._store.by_id[lead_id] for lead_id in dict.fromkeys(ids) if lead_id in self._store.by_id]
         page = found[(index - 1) * size : index * size]
-        rows = [{name: _as_text(lead)[name] for name in columns} for lead in page]
+        rows = [{name: self._as_text(lead)[name] for name in columns} for lead in page]
         return Response(200, {"RecordCount": len(found), "Leads": rows})
 
     def _find(self, request: Request, parameter: str, matches: Callable[[JsonObject, str], bool]) -> Response:
         wanted = request.query.get(parameter)
         if not wanted:
             return error_response(500, MANDATORY, f"Mandatory parameter missing - {parameter}")
-        return Response(200, [_as_text(lead) for lead in self._store.by_id.values() if matches(lead, wanted)])
+        return Response(200, [self._as_text(lead) for lead in self._store.by_id.values() if matches(lead, wanted)])
+
+    def _as_text(self, lead: JsonObject) -> JsonObject:
+        """Return a lead as the read calls show it."""
+        words = BOOLEAN_WORDS[self._quirks.boolean_reads]
+        return {
+            name: json.dumps(value, ensure_ascii=False)
+            if isinstance(value, dict)
+            else words[value]
+            if name in self._booleans and value in words
+            else value
+            for name, value in lead.items()
+        }
+
+    @property
+    def _booleans(self) -> set[str]:
+        return {field.name for field in self._store.fields.values() if field.data_type == BOOLEAN}
 
 
 class _RequestError(ValueError):
@@ -96,10 +120,3 @@ def _parse_ids_request(body: Any) -> tuple[list[str], list[str], int, int]:
         message = f"PageIndex is from 1, PageSize 1 to {MAX_PAGE_SIZE}"
         raise _RequestError(message)
     return ids, [name.strip() for name in columns.split(",")], index, size
-
-
-def _as_text(lead: JsonObject) -> JsonObject:
-    return {
-        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
-        for name, value in lead.items()
-    }

@@ -142,6 +142,9 @@ class LeadStore:
             name for name in OPT_OUTS if current and name in values and current[name] == "1" and values[name] != "1"
         ]
         lead = self._new_lead() if current is None else current
+        if self._quirks.lost_opt_outs == ["all"] or {*map(str, merged.values())} & {*self._quirks.lost_opt_outs}:
+            # Answered as success, and not stored: a locked field, a rule of the account.
+            values = {name: value for name, value in values.items() if name not in OPT_OUTS}
         self._reindex(lead, values)
         for name, value in values.items():
             lead[name] = {**(lead[name] or {}), **value} if isinstance(value, dict) else value

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, FindsLeads, LeavesFieldsOut, Prepared
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
-from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
+from lead_connectors.delivery.plan import Find, Free, OptOutsOnly, Send
 from lead_connectors.field_map.api_fields import ApiField, ApiFields
 from lead_connectors.field_map.builtin import BuiltinMaps
 from lead_connectors.field_map.mapped import Mapped
@@ -104,7 +104,7 @@ class CapableDestination(FakeDestination, LeavesFieldsOut, FindsLeads, ConfirmsO
         self.outcome_of = lambda body: Outcome(Status.UPDATED, lead_id=body.get("id") or f"L-{body.get('Email')}")
 
     @override
-    def call_of(self, plan: Send | OptOutsOnly) -> str:
+    def call_of(self, plan: Send | OptOutsOnly | Free) -> str:
         return NEW if plan.lead_id is None else KNOWN
 
     @override

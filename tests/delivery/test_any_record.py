@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lead_connectors.delivery.json_line import TooDeepError, parse_line
 from lead_connectors.delivery.lead import Source
+from lead_connectors.delivery.plan import Send
 from lead_connectors.delivery.sink import TOO_DEEP, DeliverySink
 from lead_connectors.delivery.target import DeliveryTarget
 from lead_connectors.field_map.build import MapBuilder
@@ -140,7 +141,7 @@ def test_any_record_becomes_a_lead_or_a_reject(name: str, data: st.DataObject) -
     lead = sink.to_lead(record, Source(0, "people", b"{}", b"{}"))
     assert not any("report" in note for note in lead.notes), lead.rejected
     if lead.rejected is None:
-        json.dumps(destination.body({**lead.fields, **dict.fromkeys(lead.opt_outs, True)}), allow_nan=False).encode()
+        json.dumps(destination.body(Send(lead)), allow_nan=False, default=vars).encode()
         assert not any(text in str(lead.identities) for text in ("\ud800", "\udfff")), (
             "an identity must be text that a hash can be made of"
         )
