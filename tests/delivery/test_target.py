@@ -245,7 +245,7 @@ def test_a_replay_sends_rejects_again_and_removes_what_is_accepted(fake: FakeDes
 
 
 def rejects() -> list[dict[str, Any]]:
-    lines = [line for path in Path("rejects").glob("*.singer") for line in path.read_bytes().splitlines()]
+    lines = [line for path in Path("rejects").rglob("*.singer") for line in path.read_bytes().splitlines()]
     return [message for line in lines if (message := parse_line(line))["type"] == "RECORD"]
 
 
@@ -269,7 +269,7 @@ def test_a_record_that_is_nested_too_deep_is_a_reject(fake: FakeDestination) -> 
     target(validate_records=True).deliver(io.StringIO(text))
     assert counts() == {"read": 4, "accepted": 2, "rejected": {"invalid_value": 2}}
     assert [body["Email"] for call in fake.calls for body in call] == ["p1@example.com", "p4@example.com"]
-    kept = b"".join(path.read_bytes() for path in Path("rejects").glob("*.singer"))
+    kept = b"".join(path.read_bytes() for path in Path("rejects").rglob("*.singer"))
     assert deep[0].encode() in kept, "the reject file has the record as it came"
 
 

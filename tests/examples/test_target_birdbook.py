@@ -17,6 +17,7 @@ import pytest
 from typing_extensions import override
 
 from examples.target_birdbook import TargetBirdBook
+from lead_connectors.delivery.errors import PersonNeededError
 from lead_connectors.plugin.errors import SettingsError
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "target_birdbook.py"
@@ -260,9 +261,17 @@ def test_an_entry_that_the_response_does_not_name_is_rejected(book: Book, config
 
 
 def test_an_opt_out_is_sent_although_the_birthday_is_invalid(book: Book, config: dict[str, Any]) -> None:
+    config["ledger_path"] = "ledger.sqlite"
+    deliver(config, person(2))
     counts = deliver(config, person(1), person(2, born="soon", silent=True))
     assert counts == {"read": 2, "accepted": 1, "rejected": {"invalid_value": 1}, "opt_outs": 1, "open": 0}
-    assert book.entries["2"] == {"id": "2", "silent": True}
+    assert book.entries["2"]["silent"] is True
+
+
+def test_the_opt_out_of_nobody_makes_no_entry(book: Book, config: dict[str, Any]) -> None:
+    with pytest.raises(PersonNeededError, match="1 opt-outs are open"):
+        deliver(config, person(2, born="soon", silent=True))
+    assert book.entries == {}
 
 
 def test_a_second_run_with_a_ledger_sends_nothing(book: Book, config: dict[str, Any]) -> None:
