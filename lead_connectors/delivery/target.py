@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import abc
 import datetime as dt
-import fnmatch
 import logging
 import queue
 import secrets
@@ -39,12 +38,13 @@ from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
 from lead_connectors.delivery.settings import TEST_STREAM
 from lead_connectors.delivery.sink import TOO_DEEP, DeliverySink, without_singer_columns
+from lead_connectors.delivery.stream_selection import StreamSelection, how_to_deliver
 from lead_connectors.field_map.build import MapBuilder
-from lead_connectors.field_map.config import ANY_STREAM, MapSettings
+from lead_connectors.field_map.config import MapSettings
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.http.errors import StoppedError
 from lead_connectors.http.quota import DAY, Quota, Window
-from lead_connectors.plugin.errors import ConnectorError
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 FINISH_SECONDS = 30.0
 """A stopped run waits so long for calls that are in flight."""
@@ -149,6 +149,10 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         """Builds each stream's map; made with the first stream, for it may ask the account for its fields."""
         return MapBuilder(self.destination.api_fields, self.destination.builtin_maps, self._map_settings)
 
+    @cached_property
+    def _selection(self) -> StreamSelection:
+        return StreamSelection(self.config.get("streams"), self.config.get("field_map"), self.destination.builtin_maps)
+
     def _fit(self, field_map: FieldMap) -> FieldMap:
         """The map less what the account does not have; logs once what a person should know about it."""
         fitted = self.destination.fit_to_account(field_map)
@@ -164,20 +168,14 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             self.destination.check_credentials()
             self.logger.info("The API takes the credentials. The test record is not written.")
             return False
-        patterns = self.config.get("streams")
-        if patterns is not None:
-            is_wanted = any(fnmatch.fnmatchcase(stream, pattern) for pattern in patterns)
-        else:
-            maps = self.config.get("field_map") or {}
-            builtin_maps = self.destination.builtin_maps
-            is_child = builtin_maps.is_child_stream(stream, schema)
-            is_recognised = builtin_maps.recognise(schema) is not None
-            is_wanted = is_recognised or stream in maps or (ANY_STREAM in maps and not is_child)
+        is_wanted = self._selection.is_wanted(stream, schema)
+        # Where nothing of a run is wanted, its rows have to come again.
+        self.open_run().is_state_held = bool(self._selection.nothing_wanted)
         if not is_wanted:
             self._log_once(
                 logging.WARNING,
                 f"Stream {stream} is read and skipped: no stream becomes leads unless it is asked for. To deliver it, "
-                f"set streams: [{stream}].",
+                f"set {how_to_deliver([stream])}.",
             )
         return is_wanted
 
@@ -303,7 +301,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         """Check credentials, settings and mapping against the account; see `check.py`."""
         self._check_settings()
         check_account(self.destination, name=f"{self.name} {self.plugin_version}", config=self.config)
-        check_maps(self.destination, self._maps, self._fit)
+        check_maps(self.destination, self._maps, self._fit, self._selection)
         self.logger.info("Check passed: nothing here stops a run.")
 
     @override
@@ -337,7 +335,20 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     @override
     def process_endofpipe(self) -> None:
-        """Deliver what is left. The SDK would drain its sinks and write the last STATE by itself."""
+        """Deliver what is left. The SDK would drain its sinks and write the last STATE by itself.
+
+        Raises:
+            SettingsError: Nothing of this run was asked for.
+        """
+        if not isinstance(self._input.source, ReplayFiles):
+            for sentence in self._selection.unmatched_maps():
+                self._log_once(logging.WARNING, sentence)
+        if streams := self._selection.nothing_wanted:
+            msg = (
+                "Nothing of this run was asked for. No STATE was written: its records come again. To deliver them, set "
+                f"{how_to_deliver(streams)}."
+            )
+            raise SettingsError(msg)
         self.open_run().finish()
 
     def _check_settings(self) -> None:
