@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from singer_sdk.exceptions import MappingError
 from singer_sdk.mapper import StreamMap
 from singer_sdk.target_base import Target
 from typing_extensions import override
@@ -30,6 +31,7 @@ from lead_connectors.delivery.errors import InputError, RecordBeforeSchemaError,
 from lead_connectors.delivery.input import SingerInput
 from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.ledger import Ledger
+from lead_connectors.delivery.messages import record_of, schema_stream, state_of
 from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.delivery.plan import REJECT
 from lead_connectors.delivery.rejects import RejectFiles
@@ -224,26 +226,18 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         """Keep the message for the reject files; a broken one is named, not quoted."""
-        schema = message_dict.get("schema")
-        stream = message_dict.get("stream")
-        if (
-            not isinstance(stream, str)
-            or not isinstance(schema, dict)
-            or not isinstance(schema.get("properties"), dict)
-        ):
-            msg = f"Line {self._input.line_number} of the input is a SCHEMA without stream, schema or properties."
-            raise InputError(msg)
+        stream = schema_stream(message_dict, self._input.line_number)
         self._schema_lines[stream] = self._input.line
-        super()._process_schema_message(message_dict)
+        try:
+            super()._process_schema_message(message_dict)
+        except MappingError as error:
+            msg = f"stream_maps.{stream}: {error}"
+            raise SettingsError(msg) from None
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         """Map a record and submit its lead. The SDK's own way stops at the first record that fails validation."""
-        stream = message_dict.get("stream")
-        record = message_dict.get("record")
-        if not isinstance(stream, str) or not isinstance(record, dict):
-            msg = f"Line {self._input.line_number} of the input is a RECORD without stream or record."
-            raise InputError(msg)
+        stream, record = record_of(message_dict, self._input.line_number)
         if stream not in self.mapper.stream_maps or stream not in self._schema_lines:
             msg = f"A record for stream '{stream}' came before its SCHEMA. Check the tap."
             raise RecordBeforeSchemaError(msg)
@@ -278,11 +272,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Hold a STATE until every record before it has its outcome."""
-        value = message_dict.get("value")
-        if not isinstance(value, dict):
-            msg = f"Line {self._input.line_number} of the input is a STATE without a value."
-            raise InputError(msg)
-        self.open_run().state(value)
+        self.open_run().state(state_of(message_dict, self._input.line_number))
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:

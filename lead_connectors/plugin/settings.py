@@ -132,7 +132,11 @@ def unknown_setting(name: str, known: Collection[str], path: str = "") -> str:
 
 def describe_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each setting that breaks the schema, in the order of the settings' names."""
-    errors: Iterable[ValidationError] = Draft7Validator(schema).iter_errors(config)
+    try:
+        errors: list[ValidationError] = list(Draft7Validator(schema).iter_errors(config))
+    except AttributeError:
+        # In singer-sdk 0.54.9 the schema of stream_maps holds a word where a schema belongs. A wrong value comes to it.
+        return ["stream_maps must be of the documented form."]
     ordered = sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
     return list(dict.fromkeys(map(describe_problem, ordered)))
 
