@@ -13,7 +13,7 @@ import queue
 import secrets
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -38,7 +38,7 @@ from lead_connectors.delivery.rejects import RejectFiles
 from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
-from lead_connectors.delivery.settings import TEST_STREAM
+from lead_connectors.delivery.settings import TEST_STREAM, value_problems
 from lead_connectors.delivery.sink import TOO_DEEP, DeliverySink, without_singer_columns
 from lead_connectors.delivery.stream_selection import StreamSelection, how_to_deliver
 from lead_connectors.field_map.build import MapBuilder
@@ -74,6 +74,11 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         self.run_id = f"{dt.datetime.now(tz=dt.timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._dry_run = bool(self.config.get("dry_run"))
         self._report = Report(self.name, self.plugin_version, self.run_id, dry_run=self._dry_run)
+
+    @override
+    def value_problems(self, config: Mapping[str, Any]) -> list[str]:
+        """Address, country and paths."""
+        return value_problems(config)
 
     # What an API brings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -102,10 +103,20 @@ class ConnectorPlugin(_Base):
             self.logger.info("Settings without effect in this plugin: %s.", ", ".join(unused))
         problems = [unknown_setting(name, known) for name in others if name not in SDK_SETTINGS]
         problems += describe_problems(self._config, schema)
+        problems = problems or self.value_problems(self._config)
         if problems and raise_errors:
             summary = "Config validation failed"
             raise ConfigValidationError(summary, errors=problems, schema=schema)
         return problems
+
+    def value_problems(self, config: Mapping[str, Any]) -> list[str]:
+        """Return one sentence for each setting that its schema takes and the plugin cannot use; see `describe_problem`.
+
+        Args:
+            config: The settings; each has the form that its schema demands.
+        """
+        del config
+        return []
 
     @override
     @classmethod

@@ -249,6 +249,7 @@ def _accepted_values(schema: Mapping[str, Any]) -> str:
         text += f", {schema['minimum']} or more"
     elif "exclusiveMinimum" in schema:
         text += f" above {schema['exclusiveMinimum']}"
+        text += f", {schema['maximum']} or less" if "maximum" in schema else ""
     elif "maximum" in schema:
         text += f", {schema['maximum']} or less"
     if schema.get("minLength") or schema.get("minItems") or schema.get("pattern"):

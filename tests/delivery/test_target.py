@@ -20,7 +20,7 @@ from lead_connectors.delivery.destination import Destination, FittedMap
 from lead_connectors.delivery.errors import InputError, PersonNeededError, RecordBeforeSchemaError
 from lead_connectors.delivery.json_line import parse_line
 from lead_connectors.delivery.outcome import rejected
-from lead_connectors.delivery.settings import delivery_settings
+from lead_connectors.delivery.settings import default_country_setting, delivery_settings
 from lead_connectors.delivery.target import DeliveryTarget
 from lead_connectors.field_map.builtin import BuiltinMap, BuiltinMaps
 from lead_connectors.field_map.field_map import FieldMap
@@ -48,7 +48,8 @@ class FakeTarget(DeliveryTarget):
             max_in_flight=2,
             rate_limit={"calls": 100, "seconds": 1},
             opt_out_fields=("DoNotCall",),
-        )
+        ),
+        default_country_setting(),
     ).to_dict()
 
     @property
@@ -263,6 +264,32 @@ def test_a_wrong_stream_map_is_a_wrong_setting(stream_maps: Any) -> None:
         target(stream_maps=stream_maps).deliver(io.StringIO(messages(person(1))))
     if isinstance(caught.value, SettingsError):
         assert "stream_maps.people" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"api_url": "http://[::1"}, "api_url must be an address such as https://api.example.com."),
+        ({"api_url": "https://user:pw@host"}, "api_url must be an address such as https://api.example.com."),
+        ({"default_country": "XX"}, "default_country must be a country of two capital letters, as US."),
+        ({"rejects_path": ""}, "rejects_path must be text, not empty."),
+        ({"rejects_path": ["a"]}, "rejects_path must be text, not empty."),
+        ({"report_path": {"a": 1}}, "report_path must be text."),
+        ({"ledger_path": "~nobody-of-this-name/ledger"}, "ledger_path must be a path."),
+        ({"report_path": "a\0b"}, "report_path must be a path."),
+        ({"request_timeout": 1e300}, "request_timeout must be a number above 0, 86400 or less."),
+        ({"dryrun": True}, "dryrun is not a setting; did you mean dry_run?"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [(), ("--check",)])
+def test_a_setting_that_cannot_be_used_is_named_before_any_call(
+    fake: FakeDestination, caplog: pytest.LogCaptureFixture, wrong: Any, sentence: str, arguments: tuple[str, ...]
+) -> None:
+    done = command(*arguments, stdin=messages(person(1)), **wrong)
+    assert done.exit_code == 2
+    assert sentence in done.stderr + caplog.text
+    assert fake.calls == []
+    assert not Path("report.json").exists()
 
 
 def command(*arguments: str, stdin: str = "", **settings: Any) -> Any:
