@@ -238,6 +238,11 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         except MappingError as error:
             msg = f"stream_maps.{stream}: {error}"
             raise SettingsError(msg) from None
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+            # The SDK's stream maps and flattening assume that every part of a schema has the usual form.
+            kind = type(error).__name__
+            msg = f"The SCHEMA of stream {stream} (line {self._input.line_number}) cannot be used ({kind})."
+            raise InputError(msg) from error
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
