@@ -84,7 +84,8 @@ def delivery_settings(
             th.ArrayType(th.StringType),
             title="Streams to deliver",
             description=f"Names or glob patterns. Without it: {by_schema}what field_map names. "
-            "Other streams are read, counted as skipped and named once in the log.",
+            "Other streams are read, counted as skipped and named once in the log. If nothing of a run is asked for, "
+            "it ends with exit code 2 and writes no STATE.",
         ),
         th.Property(
             "field_map",
