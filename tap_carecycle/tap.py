@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import click
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from typing_extensions import override
 
+from lead_connectors.http.address import address_problems
 from lead_connectors.http.errors import StoppedError
 from lead_connectors.plugin.base import ConnectorPlugin
 from tap_carecycle.base_stream import CareCycleStream
@@ -88,15 +88,12 @@ class TapCareCycle(ConnectorPlugin, Tap):
             self.message_writer.flush()
 
     @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        problems = super()._validate_config(raise_errors=raise_errors)
-        if not problems:
-            problems = problems_with(self._config.get("filters", {}), self._config.get("parameter_names", {}))
-            if "start_date" in self._config and timestamp_text(self._config["start_date"]) is None:
-                problems.append("start_date must be a timestamp such as 2026-01-31T00:00:00Z.")
-        if problems and raise_errors:
-            summary = "Config validation failed"
-            raise ConfigValidationError(summary, errors=problems, schema=self.config_jsonschema)
+    def value_problems(self, config: Mapping[str, Any]) -> list[str]:
+        """Address, filters, names of parameters and start date."""
+        problems = address_problems(config)
+        problems += problems_with(config.get("filters", {}), config.get("parameter_names", {}))
+        if "start_date" in config and timestamp_text(config["start_date"]) is None:
+            problems.append("start_date must be a timestamp such as 2026-01-31T00:00:00Z.")
         return problems
 
     @override

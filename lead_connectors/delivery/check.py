@@ -5,13 +5,15 @@ Everything goes to stderr: stdout is for Singer messages alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 
 from lead_connectors.delivery.destination import Destination
-from lead_connectors.field_map.build import MapBuilder
+from lead_connectors.delivery.stream_selection import StreamSelection
+from lead_connectors.field_map.build import MapBuilder, Preview
+from lead_connectors.field_map.config import ANY_STREAM
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.field_map.table import render
 from lead_connectors.plugin.errors import SettingsError
@@ -51,37 +53,66 @@ def check_account(
         _show(line)
 
 
-def check_maps(destination: Destination, maps: MapBuilder, fit: Callable[[FieldMap], FieldMap]) -> None:
+def check_maps(
+    destination: Destination,
+    maps: MapBuilder,
+    fit: Callable[[FieldMap], FieldMap],
+    selection: StreamSelection,
+) -> None:
     """Show and check the map of each stream that is known before any SCHEMA arrives.
 
     Args:
         destination: The account.
         maps: Builds the map of a stream, as in a run.
         fit: Takes out of a map what the account does not have, as in a run.
+        selection: Which streams become leads, as in a run.
 
     Raises:
         SettingsError: What a person has to correct, of all streams at once.
     """
-    problems = list(_show_maps(maps, fit))
-    titles = " and ".join(builtin.title for builtin in destination.builtin_maps.by_schema)
+    previews = maps.previews()
+    problems = list(_show_maps([each for each in previews if _is_delivered(each.stream, selection)], maps, fit))
+    for preview in previews:
+        if not _is_delivered(preview.stream, selection):
+            _show(f"\n{preview.heading}: not delivered, for streams leaves {preview.stream} out.")
+    shown = {preview.stream for preview in previews}
+    for name in selection.patterns or ():
+        if name not in shown and not set(name) & set("*?["):
+            _show(f"\nStream {name}: mapped by common names, which only its SCHEMA tells.")
+    if selection.patterns is None:
+        titles = " and ".join(builtin.title for builtin in destination.builtin_maps.by_schema)
+        others = (
+            f"Streams that neither field_map nor streams names are skipped{f', except {titles}' if titles else ''}."
+        )
+    else:
+        others = "Streams that streams does not name are skipped."
     _show(
-        "\nA stream of field_map is shown with the properties that its map names. Only its SCHEMA tells whether the "
-        "tap has them, and which other properties are mapped by common names: try dry_run. Streams that neither "
-        f"field_map nor streams names are skipped{f', except {titles}' if titles else ''}."
+        "\nA stream of field_map is shown with the properties that its map names. Only a run tells whether the tap has "
+        "a stream of that name, whether it has these properties, and which others are mapped by common names: try "
+        f"dry_run. {others}"
     )
     if problems:
         raise SettingsError(" ".join(dict.fromkeys(problems)))
 
 
-def _show_maps(maps: MapBuilder, fit: Callable[[FieldMap], FieldMap]) -> Iterator[str]:
+def _is_delivered(stream: str, selection: StreamSelection) -> bool:
+    return stream == ANY_STREAM or selection.is_listed(stream)
+
+
+def _show_maps(previews: Iterable[Preview], maps: MapBuilder, fit: Callable[[FieldMap], FieldMap]) -> Iterator[str]:
     """Show each map, and yield what is wrong with it."""
-    for preview in maps.previews():
+    for preview in previews:
         try:
-            table = render(fit(maps.build(preview.stream, preview.schema)))
+            field_map = fit(maps.build(preview.stream, preview.schema))
         except SettingsError as error:
             yield str(error)
         else:
-            _show(f"\n{preview.heading}\n{table}")
+            by_common_name = [
+                rule.field
+                for rule in field_map.rules
+                if rule.paths and all(path[0] in preview.common for path in rule.paths)
+            ]
+            _show(f"\n{preview.heading}\n{render(field_map.without(by_common_name))}")
 
 
 def _show(text: str) -> None:

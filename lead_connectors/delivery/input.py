@@ -52,6 +52,7 @@ class SingerInput(GenericSingerReader[bytes]):
     Attributes:
         line: The message at hand, as it came in.
         line_number: Its number, counted from 1.
+        source: Where the messages come from; None for standard input.
         is_too_deep: Whether it is a record that is nested too deep: what was read of it has gaps.
     """
 
@@ -60,6 +61,7 @@ class SingerInput(GenericSingerReader[bytes]):
         self.line = b""
         self.line_number = 0
         self.is_too_deep = False
+        self.source: Any = None
         self._events = events
         self._attendant = attendant
         self._permits = threading.Semaphore(CHUNKS_AHEAD)
@@ -126,6 +128,7 @@ class SingerInput(GenericSingerReader[bytes]):
 
     def _start(self, file_input: IO[bytes] | None) -> None:
         self._started = True
+        self.source = file_input
         source = file_input or self.default_input
         threading.Thread(target=self._read, args=(source,), daemon=True, name="stdin").start()
 

@@ -85,7 +85,11 @@ class Report:
 
     def start_stream(self, stream: str, field_map: FieldMap) -> None:
         """Take note of a stream's map; a dry run counts how often each of its fields is filled."""
-        if self._dry_run:
+        if not self._dry_run:
+            return
+        if stream in self._field_counts:
+            self._field_counts[stream].add_map(field_map)
+        else:
             self._field_counts[stream] = MapCounts(field_map)
 
     def count_fields(self, lead: Lead) -> None:

@@ -82,6 +82,9 @@ class DeliveryRun:
         settings: The settings.
         useful_in_flight: How many calls are worth having in flight now, given the maximum.
         events: Brings finished batches and signals to the main thread.
+
+    Attributes:
+        is_state_held: Whether no STATE may be written yet: nothing of this run was asked for so far.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class DeliveryRun:
         self._settings = settings
         self._events = events
         self._checkpoint = Checkpoint()
+        self.is_state_held = False
         self._state: dict[str, Any] | None = None
         self._state_written_at = time.monotonic()
         self._records_at_state = 0
@@ -196,7 +200,7 @@ class DeliveryRun:
     def next_deadline(self) -> float | None:
         """Seconds until a waiting lead or STATE is due though nothing arrives."""
         due = [self._dispatcher.next_deadline()] if not self._dispatcher.is_busy else []
-        if self._state is not None:
+        if self._state is not None and not self.is_state_held:
             due.append(max(0.05, self._state_written_at + STATE_SECONDS - time.monotonic()))
         return min((seconds for seconds in due if seconds is not None), default=None)
 
@@ -379,7 +383,7 @@ class DeliveryRun:
         if self._stop_rules.stream_in_doubt and not last:
             return  # the records of a renamed stream are to come again under its old name
         self._state = self._checkpoint.take() or self._state
-        if self._state is None:
+        if self._state is None or self.is_state_held:
             return
         oldest = self._checkpoint.oldest_unfinished
         safe = self._checkpoint.records if oldest is None else oldest

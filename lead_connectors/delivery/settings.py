@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from singer_sdk import typing as th
 
+from lead_connectors.field_map.converters.options import region
+from lead_connectors.http.address import address_problems
 from lead_connectors.plugin.common_settings import connection_settings
 
+PATHS = ("rejects_path", "ledger_path", "report_path")
 TEST_STREAM = "meltano_test_stream"
 """`meltano config test` sends a record on this stream; it is no lead."""
+
+
+def value_problems(config: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with address, country and paths; see `ConnectorPlugin.value_problems`."""
+    problems = address_problems(config)
+    if "default_country" in config and (accepted := region(config["default_country"])):
+        problems.append(f"default_country must be {accepted}.")
+    for name in PATHS:
+        try:
+            is_path = "\0" not in str(Path(config.get(name, "")).expanduser())
+        except RuntimeError:  # ~nobody
+            is_path = False
+        if not is_path:
+            problems.append(f"{name} must be a path.")
+    return problems
 
 
 def rate_limit_type() -> th.ObjectType:
@@ -64,7 +84,8 @@ def delivery_settings(
             th.ArrayType(th.StringType),
             title="Streams to deliver",
             description=f"Names or glob patterns. Without it: {by_schema}what field_map names. "
-            "Other streams are read, counted as skipped and named once in the log.",
+            "Other streams are read, counted as skipped and named once in the log. If nothing of a run is asked for, "
+            "it ends with exit code 2 and writes no STATE.",
         ),
         th.Property(
             "field_map",
@@ -119,7 +140,7 @@ def delivery_settings(
         ),
         th.Property(
             "rejects_path",
-            th.StringType,
+            th.StringType(min_length=1),
             default="rejects",
             title="Rejects folder",
             description="Folder for rejected records: one file for each stream and run, ready to be sent again. Only "

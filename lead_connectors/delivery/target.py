@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import abc
 import datetime as dt
-import fnmatch
 import logging
 import queue
 import secrets
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import FrameType
 from typing import IO, Any
 
+from singer_sdk.exceptions import MappingError
 from singer_sdk.mapper import StreamMap
 from singer_sdk.target_base import Target
 from typing_extensions import override
@@ -30,6 +30,7 @@ from lead_connectors.delivery.errors import InputError, RecordBeforeSchemaError,
 from lead_connectors.delivery.input import SingerInput
 from lead_connectors.delivery.lead import Lead, Source
 from lead_connectors.delivery.ledger import Ledger
+from lead_connectors.delivery.messages import record_of, schema_stream, state_of
 from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.delivery.paths import RunPaths
 from lead_connectors.delivery.plan import REJECT
@@ -37,14 +38,15 @@ from lead_connectors.delivery.rejects import RejectFiles
 from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.delivery.report import Report, api_counts
 from lead_connectors.delivery.run import DeliveryRun, RunSettings
-from lead_connectors.delivery.settings import TEST_STREAM
+from lead_connectors.delivery.settings import TEST_STREAM, value_problems
 from lead_connectors.delivery.sink import TOO_DEEP, DeliverySink, without_singer_columns
+from lead_connectors.delivery.stream_selection import StreamSelection, how_to_deliver
 from lead_connectors.field_map.build import MapBuilder
-from lead_connectors.field_map.config import ANY_STREAM, MapSettings
+from lead_connectors.field_map.config import MapSettings
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.http.errors import StoppedError
 from lead_connectors.http.quota import DAY, Quota, Window
-from lead_connectors.plugin.errors import ConnectorError
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 FINISH_SECONDS = 30.0
 """A stopped run waits so long for calls that are in flight."""
@@ -73,6 +75,11 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         self._dry_run = bool(self.config.get("dry_run"))
         self._paths = RunPaths(self.config, self.name)
         self._report = Report(self.name, self.plugin_version, self.run_id, dry_run=self._dry_run)
+
+    @override
+    def value_problems(self, config: Mapping[str, Any]) -> list[str]:
+        """Address, country and paths."""
+        return value_problems(config)
 
     # What an API brings
 
@@ -161,6 +168,10 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         """Builds each stream's map; made with the first stream, for it may ask the account for its fields."""
         return MapBuilder(self.destination.api_fields, self.destination.builtin_maps, self._map_settings)
 
+    @cached_property
+    def _selection(self) -> StreamSelection:
+        return StreamSelection(self.config.get("streams"), self.config.get("field_map"), self.destination.builtin_maps)
+
     def _fit(self, field_map: FieldMap) -> FieldMap:
         """The map less what the account does not have; logs once what a person should know about it."""
         fitted = self.destination.fit_to_account(field_map)
@@ -176,20 +187,14 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
             self.destination.check_credentials()
             self.logger.info("The API takes the credentials. The test record is not written.")
             return False
-        patterns = self.config.get("streams")
-        if patterns is not None:
-            is_wanted = any(fnmatch.fnmatchcase(stream, pattern) for pattern in patterns)
-        else:
-            maps = self.config.get("field_map") or {}
-            builtin_maps = self.destination.builtin_maps
-            is_child = builtin_maps.is_child_stream(stream, schema)
-            is_recognised = builtin_maps.recognise(schema) is not None
-            is_wanted = is_recognised or stream in maps or (ANY_STREAM in maps and not is_child)
+        is_wanted = self._selection.is_wanted(stream, schema)
+        # Where nothing of a run is wanted, its rows have to come again.
+        self.open_run().is_state_held = bool(self._selection.nothing_wanted)
         if not is_wanted:
             self._log_once(
                 logging.WARNING,
                 f"Stream {stream} is read and skipped: no stream becomes leads unless it is asked for. To deliver it, "
-                f"set streams: [{stream}].",
+                f"set {how_to_deliver([stream])}.",
             )
         return is_wanted
 
@@ -238,26 +243,23 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         """Keep the message for the reject files; a broken one is named, not quoted."""
-        schema = message_dict.get("schema")
-        stream = message_dict.get("stream")
-        if (
-            not isinstance(stream, str)
-            or not isinstance(schema, dict)
-            or not isinstance(schema.get("properties"), dict)
-        ):
-            msg = f"Line {self._input.line_number} of the input is a SCHEMA without stream, schema or properties."
-            raise InputError(msg)
+        stream = schema_stream(message_dict, self._input.line_number)
         self._schema_lines[stream] = self._input.line
-        super()._process_schema_message(message_dict)
+        try:
+            super()._process_schema_message(message_dict)
+        except MappingError as error:
+            msg = f"stream_maps.{stream}: {error}"
+            raise SettingsError(msg) from None
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+            # The SDK's stream maps and flattening assume that every part of a schema has the usual form.
+            kind = type(error).__name__
+            msg = f"The SCHEMA of stream {stream} (line {self._input.line_number}) cannot be used ({kind})."
+            raise InputError(msg) from error
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         """Map a record and submit its lead. The SDK's own way stops at the first record that fails validation."""
-        stream = message_dict.get("stream")
-        record = message_dict.get("record")
-        if not isinstance(stream, str) or not isinstance(record, dict):
-            msg = f"Line {self._input.line_number} of the input is a RECORD without stream or record."
-            raise InputError(msg)
+        stream, record = record_of(message_dict, self._input.line_number)
         if stream not in self.mapper.stream_maps or stream not in self._schema_lines:
             msg = f"A record for stream '{stream}' came before its SCHEMA. Check the tap."
             raise RecordBeforeSchemaError(msg)
@@ -292,11 +294,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Hold a STATE until every record before it has its outcome."""
-        value = message_dict.get("value")
-        if not isinstance(value, dict):
-            msg = f"Line {self._input.line_number} of the input is a STATE without a value."
-            raise InputError(msg)
-        self.open_run().state(value)
+        self.open_run().state(state_of(message_dict, self._input.line_number))
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
@@ -316,7 +314,7 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
         self._check_settings()
         check_account(self.destination, name=f"{self.name} {self.plugin_version}", config=self.config)
         self._open_ledger(read_only=True).close()
-        check_maps(self.destination, self._maps, self._fit)
+        check_maps(self.destination, self._maps, self._fit, self._selection)
         self.logger.info("Check passed: nothing here stops a run.")
 
     @override
@@ -351,7 +349,20 @@ class DeliveryTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     @override
     def process_endofpipe(self) -> None:
-        """Deliver what is left. The SDK would drain its sinks and write the last STATE by itself."""
+        """Deliver what is left. The SDK would drain its sinks and write the last STATE by itself.
+
+        Raises:
+            SettingsError: Nothing of this run was asked for.
+        """
+        if not isinstance(self._input.source, ReplayFiles):
+            for sentence in self._selection.unmatched_maps():
+                self._log_once(logging.WARNING, sentence)
+        if streams := self._selection.nothing_wanted:
+            msg = (
+                "Nothing of this run was asked for. No STATE was written: its records come again. To deliver them, set "
+                f"{how_to_deliver(streams)}."
+            )
+            raise SettingsError(msg)
         self.open_run().finish()
 
     def _check_settings(self) -> None:

@@ -35,12 +35,14 @@ class Preview:
     Attributes:
         heading: For people.
         stream: The stream's name.
-        schema: A schema with exactly the properties that its map reads.
+        schema: A schema with the properties that its map reads, and those of `common`.
+        common: Properties that stand for the usual names, by which a stream's others are mapped where it has them.
     """
 
     heading: str
     stream: str
     schema: dict[str, Any]
+    common: frozenset[str] = frozenset()
 
 
 class MapBuilder:
@@ -115,11 +117,16 @@ class MapBuilder:
         shown = {ANY_STREAM, *(builtin.stream for builtin in self._builtin_maps.by_schema)}
         for stream, sources in self._setting.items():
             if stream not in shown:
-                schema = _schema_of(_properties_read(sources, star))
-                previews.append(Preview(f"Stream {stream}", stream, schema))
+                previews.append(self._preview(f"Stream {stream}", stream, sources, star))
         if star:
-            previews.append(Preview("Any other stream (*)", ANY_STREAM, _schema_of(_properties_read(star))))
+            previews.append(self._preview("Any other stream (*)", ANY_STREAM, star))
         return previews
+
+    def _preview(self, heading: str, stream: str, *maps: Sources) -> Preview:
+        read = _properties_read(*maps)
+        always = {name: forms[0] for name, forms in self._builtin_maps.spellings.items()}
+        common = {form for name, form in always.items() if name not in self._builtin_maps.optional}.difference(read)
+        return Preview(heading, stream, _schema_of([*read, *sorted(common)]), frozenset(common))
 
     def _base(self, schema: Mapping[str, Any]) -> tuple[Sources, frozenset[str]]:
         """Return the map that holds without any setting, and which of its fields are optional."""

@@ -68,6 +68,11 @@ class MapCounts:
         self._filled: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
 
+    def add_map(self, field_map: FieldMap) -> None:
+        """Go on with the stream's map under another SCHEMA: what was counted stays."""
+        rows = {(row.source, row.field): row for row in (*self._rows, *map_rows(field_map))}
+        self._rows = list(rows.values())
+
     def count(self, fields: Mapping[str, Any], problems: Iterable[Problem]) -> None:
         """Count one record.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from lead_connectors.plugin.errors import SettingsError
@@ -41,6 +43,15 @@ def check_address(address: str) -> None:
     if not is_valid:
         msg = "api_url must be an address such as https://api.example.com"
         raise SettingsError(msg)
+
+
+def address_problems(config: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the setting `api_url`, as `ConnectorPlugin.value_problems` does."""
+    try:
+        check_address(base_address(config["api_url"]))
+    except SettingsError as error:
+        return [f"{error}."]
+    return []
 
 
 def account_of(address: str, key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ from lead_connectors.plugin.command_line import ConnectorCommand
 from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.plugin.redaction import redact_logs
 from lead_connectors.plugin.settings import (
+    SDK_SETTINGS,
     describe_file_problem,
     describe_problems,
     normalize_settings,
     settings_from_environment,
     unknown_setting,
+    unknown_variables,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +73,9 @@ class ConnectorPlugin(_Base):
         cls.append_builtin_config(schema)
         # A variable that is already set wins over the same name in a .env file.
         DotEnv(find_dotenv(usecwd=True), interpolate=False, override=False).set_as_environment_variables()
+        if unknown := unknown_variables(schema, cls._env_var_prefix, os.environ):
+            names = [f"{cls._env_var_prefix}{name.upper()}" for name in schema["properties"]]
+            raise SettingsError(" ".join(unknown_setting(name, names) for name in unknown))
         return settings_from_environment(schema, cls._env_var_prefix, os.environ)
 
     @override
@@ -91,14 +97,26 @@ class ConnectorPlugin(_Base):
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         self._config = normalize_settings(self._config, schema)
-        # Not an error: several plugins can share one settings file.
-        for name in sorted(set(self._config) - set(schema["properties"])):
-            self.logger.warning("%s", unknown_setting(name, schema["properties"]))
-        problems = describe_problems(self._config, schema)
+        known = schema["properties"]
+        others = sorted(self._config.keys() - known.keys())
+        if unused := [name for name in others if name in SDK_SETTINGS]:
+            self.logger.info("Settings without effect in this plugin: %s.", ", ".join(unused))
+        problems = [unknown_setting(name, known) for name in others if name not in SDK_SETTINGS]
+        problems += describe_problems(self._config, schema)
+        problems = problems or self.value_problems(self._config)
         if problems and raise_errors:
             summary = "Config validation failed"
             raise ConfigValidationError(summary, errors=problems, schema=schema)
         return problems
+
+    def value_problems(self, config: Mapping[str, Any]) -> list[str]:
+        """Return one sentence for each setting that its schema takes and the plugin cannot use; see `describe_problem`.
+
+        Args:
+            config: The settings; each has the form that its schema demands.
+        """
+        del config
+        return []
 
     @override
     @classmethod

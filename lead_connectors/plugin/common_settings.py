@@ -6,6 +6,8 @@ from typing import Any
 
 from singer_sdk import typing as th
 
+MAX_SECONDS = 86_400
+
 
 def connection_settings(vendor: str, api_url: str) -> list[th.Property[Any]]:
     """Return the settings of the connection to an API: `api_url`, `request_timeout`, `max_retry_seconds`.
@@ -24,14 +26,14 @@ def connection_settings(vendor: str, api_url: str) -> list[th.Property[Any]]:
         ),
         th.Property(
             "request_timeout",
-            th.NumberType(exclusive_minimum=0),
+            th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
             default=60,
             title="Request timeout",
             description="Seconds to wait for a whole response before the call counts as failed.",
         ),
         th.Property(
             "max_retry_seconds",
-            th.NumberType(minimum=0),
+            th.NumberType(minimum=0, maximum=MAX_SECONDS),
             default=900,
             title="Retry limit",
             description="Seconds for which a transient failure is retried before the run fails. A host that has never "

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from jsonschema import Draft7Validator, ValidationError
+from singer_sdk.helpers import capabilities
 
 from lead_connectors.plugin.errors import SettingsError
 
@@ -29,6 +30,15 @@ BOOLEAN_WORDS = {
     "no": False,
     "off": False,
 }
+SDK_SETTINGS = frozenset(
+    name
+    for constant in vars(capabilities).values()
+    if isinstance(constant, dict)
+    for name in constant.get("properties", ())
+)
+"""Settings that singer-sdk adds to plugins, by their capabilities. Runners pass them to any plugin."""
+RUNNER_SETTINGS = ("loglevel", "pip_url", "executable", "namespace")
+"""What the SDK and Meltano read from the plugin's own variables."""
 TYPE_WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -58,6 +68,33 @@ def settings_from_environment(schema: Mapping[str, Any], prefix: str, environmen
     return settings
 
 
+def unknown_variables(schema: Mapping[str, Any], prefix: str, environment: Iterable[str]) -> list[str]:
+    """Return the environment variables that look like settings of the plugin and are none.
+
+    Args:
+        schema: The plugin's settings as JSON Schema.
+        prefix: Start of each variable's name, for example ``TAP_EXAMPLE_``.
+        environment: The variables' names.
+
+    Returns:
+        The names. Left out are those of the SDK and of Meltano (``TAP_EXAMPLE_LOGLEVEL``, ``TAP_EXAMPLE__SELECT``),
+        those that Meltano makes of the parts of an object (``TAP_EXAMPLE_FIELD_MAP_PEOPLE``), and those of a second
+        plugin whose name is longer (``TAP_EXAMPLE_EU_API_KEY``).
+    """
+    known = {name.upper().replace("-", "_"): definition for name, definition in schema["properties"].items()}
+    known |= {name.upper(): {} for name in (*SDK_SETTINGS, *RUNNER_SETTINGS)}
+    objects = tuple(f"{name}_" for name, definition in known.items() if "object" in _types(definition, []))
+    endings = tuple(f"_{name}" for name in known)
+    return [
+        variable
+        for variable in sorted(environment)
+        if variable.startswith(prefix)
+        and (name := variable.removeprefix(prefix)) not in known
+        and not name.startswith(("_", *objects))
+        and not name.endswith(endings)
+    ]
+
+
 def normalize_settings(config: Mapping[Any, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Add defaults, drop nulls, and convert numbers and booleans that arrive as text.
 
@@ -85,16 +122,21 @@ def unknown_setting(name: str, known: Collection[str], path: str = "") -> str:
         path: The setting that holds it, if it is part of an object.
     """
     full_name = _join(path, name)
-    similar = difflib.get_close_matches(name, known, n=1)
+    spelled = {each.casefold(): each for each in known}
+    similar = difflib.get_close_matches(name.casefold(), spelled, n=1)
     if similar:
-        return f"{full_name} is not a setting; did you mean {similar[0]}?"
+        return f"{full_name} is not a setting; did you mean {spelled[similar[0]]}?"
     names = f"; known are {', '.join(sorted(known))}" if len(known) < MAX_LISTED_NAMES else ""
     return f"{full_name} is not a setting{names}."
 
 
 def describe_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each setting that breaks the schema, in the order of the settings' names."""
-    errors: Iterable[ValidationError] = Draft7Validator(schema).iter_errors(config)
+    try:
+        errors: list[ValidationError] = list(Draft7Validator(schema).iter_errors(config))
+    except AttributeError:
+        # In singer-sdk 0.54.9 the schema of stream_maps holds a word where a schema belongs. A wrong value comes to it.
+        return ["stream_maps must be of the documented form."]
     ordered = sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
     return list(dict.fromkeys(map(describe_problem, ordered)))
 
@@ -110,8 +152,8 @@ def describe_problem(error: ValidationError) -> str:
         return f"{' and '.join(missing)} {verb} missing: please set {what}."
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
-        unknown = next((name for name in cast("dict[str, Any]", error.instance) if name not in known), "?")
-        return unknown_setting(unknown, known, path)
+        unknown = [name for name in cast("dict[str, Any]", error.instance) if name not in known]
+        return " ".join(unknown_setting(name, known, path) for name in unknown)
     return f"{path or 'the configuration'} must be {_accepted_values(schema)}."
 
 
@@ -207,6 +249,7 @@ def _accepted_values(schema: Mapping[str, Any]) -> str:
         text += f", {schema['minimum']} or more"
     elif "exclusiveMinimum" in schema:
         text += f" above {schema['exclusiveMinimum']}"
+        text += f", {schema['maximum']} or less" if "maximum" in schema else ""
     elif "maximum" in schema:
         text += f", {schema['maximum']} or less"
     if schema.get("minLength") or schema.get("minItems") or schema.get("pattern"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
 from typing import Any
 
@@ -17,7 +19,7 @@ from lead_connectors.delivery.sink import TOO_DEEP, DeliverySink
 from lead_connectors.delivery.target import DeliveryTarget
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.config import MapSettings
-from lead_connectors.plugin.errors import SettingsError
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 from target_carecycle.target import TargetCareCycle
 from target_leadsquared.target import TargetLeadSquared
 
@@ -168,3 +170,45 @@ def test_a_deep_record_becomes_a_lead_or_a_reject(depth: int, property_name: str
     if depth > 500 and property_name != "id":
         assert lead.rejected is not None
         assert TOO_DEEP in lead.rejected.reason or lead.rejected.code is not None
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    parts=st.dictionaries(NAMES, SCHEMAS, max_size=3),
+    records=st.lists(st.dictionaries(NAMES, JSON, max_size=3), max_size=3),
+    flattening=st.booleans(),
+    expression=st.sampled_from([None, "a.b", "1 / a", "str(a)", "fake", "record['b']['id']", "md5(a)"]),
+    dry_run=st.booleans(),
+)
+def test_any_input_ends_with_a_sentence_and_a_good_one_with_an_account(
+    parts: dict[str, Any],
+    records: list[dict[str, Any]],
+    expression: str | None,
+    tmp_path_factory: pytest.TempPathFactory,
+    *,
+    flattening: bool,
+    dry_run: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    plain: dict[str, Any] = {
+        "api_key": "cc_key",
+        "streams": ["*"],
+        "rejects_path": str(folder / "rejects"),
+        "report_path": str(folder / "report.json"),
+        "max_reject_percent": 100,
+        "dry_run": dry_run,
+        "flattening_enabled": flattening,
+        "flattening_max_depth": 3,
+    }
+    maps = {} if expression is None else {"stream_maps": {"people": {"mapped": expression}}}
+    plugin = TargetCareCycle(config={**plain, **maps})
+    # None of these records has a phone number: each is a reject, and no call is made.
+    schema = {"properties": {"id": {}, **{name: part for name, part in parts.items() if name != "phone"}}}
+    lines = [{"type": "SCHEMA", "stream": "people", "schema": schema, "key_properties": ["id"]}]
+    lines += [{"type": "RECORD", "stream": "people", "record": {"id": 1, **record}} for record in records]
+    text = "".join(json.dumps(line, default=str) + "\n" for line in lines)
+    with contextlib.suppress(ConnectorError):
+        plugin.deliver(io.StringIO(text))
+        streams = json.loads((folder / "report.json").read_text())["streams"]
+        assert sum(stream["read"] for stream in streams.values()) == len(records)
+        assert sum(sum(stream["rejected"].values()) for stream in streams.values()) == len(records)

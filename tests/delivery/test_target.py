@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,14 +13,17 @@ from typing import Any, ClassVar
 import pytest
 from click.testing import CliRunner
 from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
-from lead_connectors.delivery.destination import Destination
+from lead_connectors.delivery.destination import Destination, FittedMap
 from lead_connectors.delivery.errors import InputError, PersonNeededError, RecordBeforeSchemaError
 from lead_connectors.delivery.json_line import parse_line
 from lead_connectors.delivery.outcome import rejected
-from lead_connectors.delivery.settings import delivery_settings
+from lead_connectors.delivery.settings import default_country_setting, delivery_settings
 from lead_connectors.delivery.target import DeliveryTarget
+from lead_connectors.field_map.builtin import BuiltinMap, BuiltinMaps
+from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.http.errors import TransientError
 from lead_connectors.http.quota import Quota
 from lead_connectors.plugin.errors import SettingsError
@@ -44,7 +48,8 @@ class FakeTarget(DeliveryTarget):
             max_in_flight=2,
             rate_limit={"calls": 100, "seconds": 1},
             opt_out_fields=("DoNotCall",),
-        )
+        ),
+        default_country_setting(),
     ).to_dict()
 
     @property
@@ -112,10 +117,55 @@ def test_records_become_leads_and_the_last_state_is_written(
 
 def test_a_stream_that_nobody_asked_for_is_skipped_and_named_once(fake: FakeDestination, log: io.StringIO) -> None:
     text = messages(person(1), person(2), stream="others")
-    target().deliver(io.StringIO(text + text))
+    target().deliver(io.StringIO(text + text + messages()))
     assert counts("others") == {"read": 4, "skipped": 4}
     assert fake.calls == []
     assert log.getvalue().count("set streams: [others]") == 1
+
+
+def state(**value: Any) -> str:
+    return json.dumps({"type": "STATE", "value": value}) + "\n"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_where_nothing_was_asked_for_the_run_ends_with_exit_code_2_and_no_state(
+    fake: FakeDestination, capsys: pytest.CaptureFixture[str], *, dry_run: bool
+) -> None:
+    text = messages(person(1), stream="others") + messages(*map(person, range(200)), stream="more") + state(n=7)
+    with pytest.raises(SettingsError, match=r"set streams: \[more, others\]") as caught:
+        target(dry_run=dry_run).deliver(io.StringIO(text))
+    assert caught.value.exit_code == 2
+    assert capsys.readouterr().out == ""
+    assert fake.calls == []
+    assert counts("more") == {"read": 200, "skipped": 200}
+    assert json.loads(Path("report.json").read_text())["exit_code"] == 2
+
+
+def test_a_wanted_stream_that_comes_late_releases_the_state(capsys: pytest.CaptureFixture[str]) -> None:
+    text = messages(*map(person, range(200)), stream="others")
+    target().deliver(io.StringIO(text + messages(person(1)) + state(n="end")))
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()][-1] == {"n": "end"}
+
+
+@pytest.mark.parametrize("text", ["", state(n=1)])
+def test_a_run_without_streams_is_good(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    target().deliver(io.StringIO(text))
+    assert capsys.readouterr().out.count("n") == bool(text)
+
+
+def test_the_test_record_of_meltano_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    target().deliver(io.StringIO(messages(person(1), stream="meltano_test_stream")))
+    assert counts("meltano_test_stream") == {"read": 1, "skipped": 1}
+    assert capsys.readouterr().out != ""
+
+
+def test_a_map_of_a_stream_that_never_came_is_named_with_those_that_did(log: io.StringIO) -> None:
+    field_map = {"*": {"Email": "mail"}, "poeple": {"Email": "mail"}, "people": {"Name": "extra"}}
+    text = messages(person(1)) + messages(person(2), stream="others")
+    target(field_map=field_map).deliver(io.StringIO(text + text))
+    sentence = "field_map.poeple: no stream of this run has this name. Its streams were: others, people."
+    assert log.getvalue().count(sentence) == 1
+    assert "field_map.people:" not in log.getvalue()
 
 
 def test_what_is_not_mapped_is_named_once_and_a_changed_schema_is_mapped_anew(
@@ -185,6 +235,63 @@ def test_a_dry_run_counts_each_field_and_sends_nothing(fake: FakeDestination, lo
     assert fake.calls == []
 
 
+def test_a_dry_run_counts_on_when_a_schema_changes(log: io.StringIO) -> None:
+    changed = messages(person(2, mail=None), person(3, dnc=True)).replace('"extra": {}', '"more": {}')
+    field_map = {"people": MAP["people"], "*": {"Extra": "extra", "More": "more"}}
+    target(dry_run=True, field_map=field_map).deliver(io.StringIO(messages(person(1, extra="x")) + changed))
+    lines = [line for line in log.getvalue().splitlines() if "Dry run, stream people" in line]
+    assert [line.partition("people: ")[2] for line in lines] == [
+        "mail -> Email (auto; auto): filled in 2, rejected in 0",
+        "dnc -> DoNotCall (auto; boolean): filled in 1, rejected in 0",
+        "extra -> Extra (auto; auto): filled in 1, rejected in 0",
+        "more -> More (auto; auto): filled in 0, rejected in 0",
+    ]
+
+
+@pytest.mark.parametrize("keys", ["id", [["id"]], [1], {"id": 1}])
+def test_key_properties_that_are_no_names_stop_the_run_with_their_line(keys: Any) -> None:
+    text = messages(person(1)).replace('"key_properties": ["id"]', f'"key_properties": {json.dumps(keys)}')
+    with pytest.raises(InputError, match="Line 1 of the input is a SCHEMA whose key_properties are no list of names"):
+        target().deliver(io.StringIO(text))
+
+
+@pytest.mark.parametrize(
+    "stream_maps",
+    [{"people": {"mail": "mail +"}}, {"people": {"__else__": "x"}}, {"people": {"mail": "nobody(mail"}}],
+)
+def test_a_wrong_stream_map_is_a_wrong_setting(stream_maps: Any) -> None:
+    with pytest.raises((SettingsError, ConfigValidationError)) as caught:
+        target(stream_maps=stream_maps).deliver(io.StringIO(messages(person(1))))
+    if isinstance(caught.value, SettingsError):
+        assert "stream_maps.people" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"api_url": "http://[::1"}, "api_url must be an address such as https://api.example.com."),
+        ({"api_url": "https://user:pw@host"}, "api_url must be an address such as https://api.example.com."),
+        ({"default_country": "XX"}, "default_country must be a country of two capital letters, as US."),
+        ({"rejects_path": ""}, "rejects_path must be text, not empty."),
+        ({"rejects_path": ["a"]}, "rejects_path must be text, not empty."),
+        ({"report_path": {"a": 1}}, "report_path must be text."),
+        ({"ledger_path": "~nobody-of-this-name/ledger"}, "ledger_path must be a path."),
+        ({"report_path": "a\0b"}, "report_path must be a path."),
+        ({"request_timeout": 1e300}, "request_timeout must be a number above 0, 86400 or less."),
+        ({"dryrun": True}, "dryrun is not a setting; did you mean dry_run?"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [(), ("--check",)])
+def test_a_setting_that_cannot_be_used_is_named_before_any_call(
+    fake: FakeDestination, caplog: pytest.LogCaptureFixture, wrong: Any, sentence: str, arguments: tuple[str, ...]
+) -> None:
+    done = command(*arguments, stdin=messages(person(1)), **wrong)
+    assert done.exit_code == 2
+    assert sentence in done.stderr + caplog.text
+    assert fake.calls == []
+    assert not Path("report.json").exists()
+
+
 def command(*arguments: str, stdin: str = "", **settings: Any) -> Any:
     Path("config.json").write_text(json.dumps({"field_map": MAP, "report_path": "report.json", **settings}))
     return CliRunner().invoke(FakeTarget.get_singer_command(), ["--config", "config.json", *arguments], input=stdin)
@@ -197,6 +304,38 @@ def test_check_shows_the_map_and_sends_nothing(fake: FakeDestination) -> None:
     assert "100 calls in 1 s; 10 leads a call, at most 2 calls in flight" in done.stderr
     assert done.stdout == ""
     assert fake.calls == []
+
+
+class Identifying(FakeDestination):
+    """Rejects a map that fills no e-mail address, and knows it by its common names."""
+
+    @property
+    @override
+    def builtin_maps(self) -> BuiltinMaps:
+        builtin = BuiltinMap("c", "Customers", "customers", frozenset({"vip"}), frozenset(), 0, {"Wrong": {"value": 1}})
+        return BuiltinMaps((builtin,), {"Email": ("email", "mail")})
+
+    @override
+    def fit_to_account(self, field_map: FieldMap) -> FittedMap:
+        if "Wrong" in field_map.fields:
+            msg = "Wrong is no field."
+            raise SettingsError(msg)
+        warnings = [] if "Email" in field_map.fields else [f"Stream {field_map.stream}: nothing identifies a lead."]
+        return FittedMap(field_map, warnings)
+
+
+def test_check_sees_common_names_and_what_streams_leaves_out(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> None:
+    monkeypatch.setattr(FakeTarget, "fake", Identifying())
+    FakeTarget.fake.session = ScriptedSession()
+    field_map = {"people": {"Name": "full"}, "visitors": {"Name": "full"}}
+    assert command("--check", field_map=field_map).exit_code == 2, "the built-in map is judged"
+    done = command("--check", field_map=field_map, streams=["people", "others"])
+    assert done.exit_code == 0, done.stderr
+    assert "nothing identifies a lead" not in log.getvalue()
+    assert "Stream visitors: not delivered, for streams leaves visitors out." in done.stderr
+    assert "Stream others: mapped by common names" in done.stderr
+    assert re.search(r"full +-> +Name", done.stderr)
+    assert not re.search(r"-> +Email", done.stderr), "whether the stream has it, only a run tells"
 
 
 def test_check_shows_the_address_before_it_asks_the_account(

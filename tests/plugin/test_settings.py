@@ -114,11 +114,65 @@ def test_numbers_that_are_not_json_are_rejected(run: Run, number: str) -> None:
         Probe(config={"api_key": "k", "timeout": float(number)})
 
 
-def test_an_unknown_setting_is_a_warning(run: Run) -> None:
-    result, said = run({"api_key": SECRET, "pagesize": SECRET})
-    assert result.exit_code == 0
-    assert "pagesize is not a setting; did you mean page_size?" in said
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("pagesize", "pagesize is not a setting; did you mean page_size?"),
+        ("PAGE_SIZE", "PAGE_SIZE is not a setting; did you mean page_size?"),
+        ("Resend", "Resend is not a setting; did you mean resend?"),
+        ("zzz", "zzz is not a setting."),
+    ],
+)
+def test_an_unknown_setting_stops_the_run(run: Run, name: str, sentence: str) -> None:
+    result, said = run({"api_key": SECRET, name: SECRET})
+    assert result.exit_code == 2
+    assert sentence in said
     assert SECRET not in said
+    assert not Probe.ran
+
+
+def test_all_unknown_settings_are_named_at_once(run: Run) -> None:
+    limit = {"calls": 1, "seconds": 1, "secs": 5, "call": 1}
+    result, said = run({"api_key": SECRET, "pagesize": 5, "modes": "x", "rate_limit": limit})
+    assert result.exit_code == 2
+    for name in ("pagesize", "modes", "rate_limit.secs", "rate_limit.call"):
+        assert f"{name} is not a setting" in said
+
+
+def test_what_runners_pass_to_every_plugin_breaks_nothing(run: Run) -> None:
+    passed = {
+        "pagesize": None,
+        "add_record_metadata": True,
+        "load_method": "append-only",
+        "batch_config": {"encoding": {"format": "jsonl"}},
+        "faker_config": {"seed": "1"},
+        "validate_records": True,
+        "stream_maps": {},
+        "stream_map_config": {},
+        "flattening_enabled": False,
+        "flattening_max_depth": 2,
+    }
+    result, said = run({"api_key": SECRET, **passed})
+    assert result.exit_code == 0, said
+    unused = "add_record_metadata, faker_config, load_method, validate_records"
+    assert f"Settings without effect in this plugin: {unused}." in said
+
+
+@pytest.mark.parametrize("variable", ["RESEN", "PAGESIZE", "API_KEYS", "SOMETHING"])
+def test_an_unknown_variable_stops_the_run(run: Run, variable: str) -> None:
+    result, said = run({}, "--config=ENV", env={PREFIX + "API_KEY": SECRET, PREFIX + variable: "QX1"})
+    assert result.exit_code == 2
+    assert f"{PREFIX}{variable} is not a setting" in said
+    assert "QX1" not in said
+    assert not Probe.ran
+    assert run({"api_key": SECRET})[0].exit_code == 0, "without ENV the environment does not count"
+
+
+def test_variables_that_are_no_settings_of_this_plugin_break_nothing(run: Run) -> None:
+    others = ("LOGLEVEL", "_SELECT", "_EU_API_KEY", "EU_API_KEY", "FIELD_MAP_PEOPLE_PHONE", "LOAD_METHOD", "PIP_URL")
+    env = {PREFIX + "API_KEY": SECRET, **dict.fromkeys((PREFIX + name for name in others), "INFO"), "TAP_PROBED": "1"}
+    result, said = run({}, "--config=ENV", env=env)
+    assert result.exit_code == 0, said
 
 
 def test_all_missing_settings_are_named_at_once(run: Run) -> None:
