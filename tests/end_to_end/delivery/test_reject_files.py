@@ -10,7 +10,7 @@ import json
 import stat
 from typing import Any
 
-from tests.end_to_end.delivery.harness import TargetHarness, people, person
+from tests.end_to_end.delivery.harness import DELIVERED, TargetHarness, people, person
 from tests.processes import singer
 
 ODD = (
@@ -79,14 +79,23 @@ def test_a_reject_file_is_input_once_the_cause_is_corrected(harness: TargetHarne
 
 def test_too_many_rejects_stop_the_run_after_the_batch_at_hand(harness: TargetHarness) -> None:
     harness.fault("fail_row", match={"field": harness.field("first_name"), "value": "Bad"}, message="Invalid data")
-    rows = [*people(20), *(person(n, first_name="Bad") for n in range(20, 60)), *(person(n) for n in range(60, 80))]
+    rows = [*people(60), *(person(n, first_name="Bad") for n in range(60, 110)), *(person(n) for n in range(110, 130))]
     done = harness.run(singer(rows, state_every=10), batch_size_rows=10, max_in_flight=1)
     assert done.code == 3
     account = harness.report()["streams"]["people"]
-    assert account["rejected"] == {"invalid_value": 20}, "above 10 rejects and above 10 percent"
-    assert done.states()[-1]["bookmarks"]["people"]["n"] == 40
-    assert len(harness.rejects()) == 20
+    assert account["rejected"] == {"invalid_value": 40}, "of the first hundred, above 10 rejects and above 10 percent"
+    assert done.states()[-1]["bookmarks"]["people"]["n"] == 100
+    assert len(harness.rejects()) == 40
     assert "max_reject_percent" in done.err.splitlines()[-1]
+
+
+def test_few_records_are_judged_at_the_end(harness: TargetHarness) -> None:
+    harness.fault("fail_row", match={"field": harness.field("first_name"), "value": "Bad"}, message="Invalid data")
+    rows = [*(person(n, first_name="Bad") for n in range(11)), *(person(n) for n in range(11, 60))]
+    account = harness.deliver(rows, code=3, batch_size_rows=10)
+    assert account["rejected"] == {"invalid_value": 11}
+    assert sum(account[column] for column in DELIVERED) == 49, "the order of the records does not decide"
+    harness.deliver(rows, max_reject_percent=20, batch_size_rows=10)
 
 
 def test_ten_rejects_are_never_too_many(harness: TargetHarness) -> None:

@@ -160,12 +160,11 @@ def test_a_wrong_secret_is_not_shown(harness: TargetHarness, value: Any) -> None
 
 
 def test_an_unexpected_error_shows_its_place_alone(harness: TargetHarness) -> None:
-    """A fault in the code itself, set up by a module that breaks the mapping with a value in its message."""
+    """A fault in the code itself, set up by a module that breaks the books with a value in its message."""
     (harness.folder / "sitecustomize.py").write_text(
-        "import lead_connectors.field_map.config as broken\n"
-        "def fail(self, record): raise RuntimeError(str(record))\n"
-        "import lead_connectors.field_map.field_map as mapping\n"
-        "mapping.FieldMap.apply = fail\n"
+        "import lead_connectors.delivery.run as broken\n"
+        "def fail(self, lead): raise RuntimeError(str(lead.fields))\n"
+        "broken.DeliveryRun.submit = fail\n"
     )
     path = [str(harness.folder), *_python_path()]
     done = harness.run(singer([canary()], state_every=1), env={"PYTHONPATH": ":".join(path), "LOGLEVEL": "DEBUG"})
