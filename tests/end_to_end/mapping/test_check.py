@@ -124,3 +124,30 @@ def test_a_dry_run_counts_each_field(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.leads() == []
     assert not (tmp_path / "rejects").exists()
     assert "example.com" not in done.err
+
+
+def test_check_knows_common_names_and_the_streams_that_are_delivered(sandbox: Sandbox, tmp_path: Path) -> None:
+    field_map = {"people": {"mx_City": "town"}, "customers": {"mx_Cty": "town"}}
+    done = run_forked(
+        LEADSQUARED, leadsquared(sandbox, field_map=field_map, preflight="strict"), "--check", cwd=tmp_path
+    )
+    assert done.code == 2, "the map of customers is wrong"
+    config = leadsquared(sandbox, field_map=field_map, preflight="strict", streams=["people"])
+    done = run_forked(LEADSQUARED, config, "--check", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "nothing fills" not in done.err
+    assert ("town", "mx_City", "text, at most 100", "text") in columns(done.err)
+    assert "streams leaves customers out" in done.err
+
+
+@pytest.mark.parametrize("name", [LEADSQUARED, CARECYCLE])
+@pytest.mark.parametrize("arguments", [(), ("--check",)])
+def test_an_unknown_setting_stops_before_the_first_call(
+    sandbox: Sandbox, tmp_path: Path, name: str, arguments: tuple[str, ...]
+) -> None:
+    config = leadsquared if name == LEADSQUARED else carecycle
+    people = singer([{"id": 1, "mail": "a@example.com"}], state_every=1)
+    done = run_forked(name, config(sandbox, dryrun=True), *arguments, stdin=people, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "dryrun is not a setting; did you mean dry_run?" in done.err
+    assert sandbox.stats("leadsquared")["calls"] == sandbox.stats("carecycle")["calls"] == 0
