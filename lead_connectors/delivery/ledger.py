@@ -90,15 +90,15 @@ class Ledger:
 
     def _look_up(self, lead: Lead, *, compare: bool) -> Known:
         record = self._record(lead)
-        select = "SELECT digest, accepted_at, lead_id, left_out FROM leads WHERE record = ?"
+        select = "SELECT digest, accepted_at, lead_id, left_out, opt_outs FROM leads WHERE record = ?"
         row = self._db.execute(select, (record,)).fetchone()
         owned, given_up = self._owned_by_others(lead, record)
         if row is None:
             return Known(owned_by_others=owned, given_up=given_up)
-        digest, accepted_at, lead_id, left_out = row
+        digest, accepted_at, lead_id, left_out, opt_outs = row
         is_same = compare and self._file.is_kept and self._is_same(lead, record, digest)
         # A field that was left out for another lead's sake is due as soon as it is free.
-        is_whole = set(filter(None, left_out.split(","))) <= set(owned)
+        is_whole = _names(left_out) <= set(owned)
         return Known(
             is_known=True,
             accepted_at=accepted_at,
@@ -106,6 +106,7 @@ class Ledger:
             owned_by_others=owned,
             given_up=given_up,
             lead_id=lead_id,
+            opt_outs=_names(opt_outs),
         )
 
     def belongs_to_another(self, lead_id: str, lead: Lead) -> bool:
@@ -156,7 +157,7 @@ class Ledger:
         """By lead id: what was raised and not confirmed by the runs before."""
         select = "SELECT lead_id, fields, is_filed FROM open_opt_outs WHERE account = ?"
         rows = self._db.execute(select, (self._account,)).fetchall()
-        return {row[0]: OpenOptOut(frozenset(row[1].split(",")), bool(row[2])) for row in rows}
+        return {row[0]: OpenOptOut(_names(row[1]), bool(row[2])) for row in rows}
 
     def confirm_opt_outs(self, lead_ids: Iterable[str]) -> None:
         """These are on their leads, or a person has acknowledged them."""
@@ -212,15 +213,24 @@ class Ledger:
                 ",".join(sorted(accepted.plan.left_out)),
             ),
         )
+        self._remember_opt_outs(lead, record)
         self._own(accepted.plan, record)
 
     def _open_opt_outs(self, lead: Lead, lead_id: str) -> None:
         row = self._db.execute("SELECT fields FROM open_opt_outs WHERE lead = ?", (self._lead(lead_id),)).fetchone()
-        fields = lead.opt_outs.union(row[0].split(",") if row else ())
+        fields = lead.opt_outs | _names(row[0] if row else "")
         self._db.execute(
             "INSERT OR REPLACE INTO open_opt_outs (lead, account, lead_id, record, fields) VALUES (?, ?, ?, ?, ?)",
             (self._lead(lead_id), self._account, lead_id, self._record(lead), ",".join(sorted(fields))),
         )
+        self._remember_opt_outs(lead, self._record(lead))
+
+    def _remember_opt_outs(self, lead: Lead, record: bytes) -> None:
+        """A lead that vanishes and is introduced anew must have them again, whatever its record says by then."""
+        row = self._db.execute("SELECT opt_outs FROM leads WHERE record = ?", (record,)).fetchone()
+        if row is not None and not lead.opt_outs <= _names(row[0]):
+            names = ",".join(sorted(lead.opt_outs | _names(row[0])))
+            self._db.execute("UPDATE leads SET opt_outs = ? WHERE record = ?", (names, record))
 
     def _own(self, plan: Send, record: bytes) -> None:
         """Give a record its identifiers. One that it no longer names stays its own until another takes its place."""
@@ -296,3 +306,7 @@ class Ledger:
 
     def _lead(self, lead_id: str) -> bytes:
         return self._hash("lead", lead_id)
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(filter(None, text.split(",")))

@@ -32,6 +32,7 @@ class Known:
         owned_by_others: API fields whose value belongs to another record.
         given_up: API fields whose value another record gave up, with the id of the lead that still has it.
         lead_id: The API's id of the lead that the record became; None where it is not known.
+        opt_outs: Opt-outs that were raised on it.
     """
 
     is_known: bool = False
@@ -40,6 +41,7 @@ class Known:
     owned_by_others: tuple[str, ...] = ()
     given_up: Mapping[str, str] = field(default_factory=dict)
     lead_id: str | None = None
+    opt_outs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,9 @@ def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING
     left_out = learned.conflicting if rules.on_conflict == OVERWRITE else foreign
     if rules.can_free:
         left_out -= given_up.keys()
+    if lead_id is None and rules.confirms:
+        # Who is introduced anew is not to be called because the lead with the opt-out is gone.
+        lead = dataclasses.replace(lead, opt_outs=lead.opt_outs | known.opt_outs)
     send = Send(lead, left_out, lead_id)
     if outcome is None and left_out and not (rules.on_conflict == LEAVE_OUT and rules.can_send(send)):
         outcome = _conflict(tuple(sorted(left_out)))
