@@ -14,6 +14,7 @@ from typing_extensions import override
 from lead_connectors.delivery.input import drain_stdin
 from lead_connectors.delivery.replay import ReplayFiles
 from lead_connectors.plugin.base import ConnectorPlugin
+from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.reject_codes import RejectCode
 
 
@@ -63,7 +64,7 @@ class CommandTarget(ConnectorPlugin, Target, metaclass=abc.ABCMeta):
             raise click.UsageError(msg)
         try:
             target = cls(config=config.config if config else {}, parse_env_config=bool(config and config.parse_env))
-        except ConfigValidationError:
+        except (ConfigValidationError, SettingsError):
             if not check and not replay:
                 drain_stdin()
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,19 @@ def test_a_signal_finishes_what_is_in_flight(harness: TargetHarness, signum: sig
     assert live.covered == delivered, "the last STATE covers just what is accounted for"
     assert f"signal {int(signum)}" in live.err.splitlines()[-1]
     assert "Traceback" not in live.err
+
+
+def test_a_second_signal_right_after_the_first_changes_nothing(harness: TargetHarness) -> None:
+    """A terminal signals every process, and a runner passes its own signal on a moment later."""
+    harness.fault("slow", after_calls=2, seconds=1.0, when="after")
+    live = harness.live(singer(ROWS, state_every=5), open_end=True, batch_size_rows=5, max_in_flight=2, installed=True)
+    until(lambda: harness.all_stats()["faults_fired"].get("slow"), "a call is in flight")
+    live.signal(signal.SIGINT)
+    time.sleep(0.3)
+    live.signal(signal.SIGTERM)
+    assert live.end(close=False) == 130
+    account = harness.report()["streams"]["people"]
+    assert live.covered == sum(account[column] for column in DELIVERED)
 
 
 def test_a_signal_while_nothing_happens(harness: TargetHarness) -> None:
