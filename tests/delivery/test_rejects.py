@@ -344,10 +344,10 @@ def test_half_a_line_is_taken_back_on_a_full_disk(tmp_path: Path, monkeypatch: p
     store = a_store(tmp_path)
     store.add(lead(0, {"id": 0}), CONFLICT)
     write = os.write
-    sizes = iter([20])
+    room = [20]
 
     def a_few_bytes(handle: int, data: Any) -> int:
-        return write(handle, data[: next(sizes)]) if sizes.__length_hint__() else full_disk()
+        return write(handle, data[: room.pop()]) if room else full_disk()
 
     monkeypatch.setattr(os, "write", a_few_bytes)
     with pytest.raises(PathError):

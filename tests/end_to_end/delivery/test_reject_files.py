@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.delivery.harness import DELIVERED, TargetHarness, people, person
-from tests.processes import singer
+from tests.processes import BIN, plugin_environment, singer, write_config
 
 ODD = (
     '{"type":"RECORD","stream":"people","record":{"id": "odd",  "first_name":"Zo\\u00eb \\"Z\\"",'
@@ -130,3 +132,72 @@ def test_records_that_are_rejected_before_any_call(harness: TargetHarness) -> No
     assert sum(account["rejected"].values()) == 3
     assert set(harness.arrived()) == {"p0", "p4"}
     assert done.states()[-1]["bookmarks"]["people"]["n"] == 5
+
+
+def test_the_same_reject_in_run_after_run_is_written_once(harness: TargetHarness) -> None:
+    """A full-table tap sends it every night."""
+    rows = [person(1, phone="12", email="none"), person(2)]
+    for night in ("monday", "tuesday", "wednesday"):
+        account = harness.deliver([row | {"_sdc_extracted_at": night} for row in rows])
+        assert account["rejected"] == {"invalid_value": 1}
+    (path,) = harness.reject_files()
+    harness.deliver([person(1, phone="13", email="none"), person(2)])
+    assert len(harness.reject_files()) == 2, "her record has changed"
+    assert path in harness.reject_files()
+
+
+def test_streams_with_one_safe_name_have_a_file_each(harness: TargetHarness) -> None:
+    text = "".join(singer([person(n, phone="12", email="no")], stream=name) for n, name in enumerate(["a/b", "a:b"]))
+    done = harness.run(text, streams=["a?b"], field_map={"*": {}})
+    assert done.code == 0, done.err
+    assert len(harness.reject_files()) == 2
+    assert set(harness.rejects()) == {"p0", "p1"}
+
+
+def test_rejects_in_the_project_folder_itself_leave_the_project_alone(harness: TargetHarness) -> None:
+    harness.folder.chmod(0o755)
+    harness.deliver([person(1, phone="12", email="no"), person(2)], rejects_path=".")
+    assert mode(harness.folder) == 0o755
+    assert not (harness.folder / ".gitignore").exists()
+    assert mode(harness.folder / harness.command) == 0o700
+    (path,) = (harness.folder / harness.command).glob("*.singer")
+    assert mode(path) == 0o600
+
+
+def limited(harness: TargetHarness, stdin: str, *arguments: str, blocks: int, **settings: Any) -> Any:
+    """The installed command where no file can grow beyond so many blocks of 512 bytes: a full disk of its own."""
+    config = write_config(harness.folder, harness.command, harness.settings(**settings))
+    command = [str(BIN / harness.command), "--config", str(config), *arguments]
+    return subprocess.run(
+        ["sh", "-c", f'ulimit -f {blocks} && exec "$@"', "sh", *command],
+        input=stdin.encode(),
+        capture_output=True,
+        cwd=harness.folder,
+        timeout=60,
+        check=False,
+        env=plugin_environment(None),
+    )
+
+
+def whole_records(path: Path) -> list[str]:
+    messages = [json.loads(line) for line in path.read_text().splitlines()]
+    return [message["record"]["id"] for message in messages if message["type"] == "RECORD"]
+
+
+def test_a_full_disk_ends_the_run_with_its_setting_and_its_account(harness: TargetHarness) -> None:
+    bad = [person(n, phone="12", email="no", notes="x" * 3000) for n in range(60)]
+    done = limited(harness, singer(bad, state_every=1), blocks=128, max_reject_percent=100)
+    err = done.stderr.decode()
+    assert done.returncode == 1, err
+    assert "rejects_path: " in err.splitlines()[-1]
+    assert "unexpected" not in err
+    assert "Summary: people read=" in err
+    assert harness.report()["exit_code"] == 1
+    (path,) = harness.reject_files()
+    on_disk = whole_records(path)
+    states = [json.loads(line)["bookmarks"]["people"]["n"] for line in done.stdout.splitlines()]
+    assert 0 < len(on_disk) < 60
+    assert all(n <= len(on_disk) for n in states), "no STATE passes a reject that is not on disk"
+    again = harness.run(singer(bad, state_every=1), max_reject_percent=100)
+    assert again.code == 0
+    assert set(harness.rejects()) == {f"p{n}" for n in range(60)}

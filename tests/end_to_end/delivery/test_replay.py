@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.forked import run_forked
-from tests.processes import assert_balanced, kill, leadsquared, report, singer, start
+from tests.processes import assert_balanced, carecycle, kill, leadsquared, report, singer, start
 from tests.sandbox_client import Sandbox
 
 TARGET = "target-leadsquared"
@@ -176,3 +176,94 @@ def test_a_replay_that_cannot_start_does_not_wait_for_a_tap(sandbox: Sandbox, tm
         assert process.wait(timeout=30) == 2, "its stdin is open, and nothing comes"
     finally:
         kill(process)
+
+
+def test_another_targets_rejects_are_not_sent(sandbox: Sandbox, tmp_path: Path) -> None:
+    bad = singer([person(1, phone="12", mail="none"), person(2)])
+    fields = {"firstName": "name", "email": "mail", "phoneNumber": "phone"}
+    upload = carecycle(sandbox, field_map={"people": fields}, report_path="report.json", max_reject_percent=100)
+    assert run_forked("target-carecycle", upload, stdin=bad, cwd=tmp_path).code == 0
+    (path,) = (tmp_path / "rejects").rglob("*.singer")
+    before = path.read_bytes()
+    done = run_forked(TARGET, settings(sandbox), "--replay", str(path), cwd=tmp_path)
+    assert done.code == 2
+    assert "holds rejects of another target (target-carecycle)" in done.err.splitlines()[-1]
+    assert sandbox.leads() == []
+    assert path.read_bytes() == before
+
+
+def rejects_of(sandbox: Sandbox, folder: Path, *versions: dict[str, Any]) -> list[Path]:
+    """One run, and one file, for each version, which LeadSquared rejects."""
+    known = set((folder / "rejects").rglob("*.singer"))
+    fault = {"api": "leadsquared", "kind": "fail_row", "match": {"field": "Company", "value": "No"}}
+    sandbox.post("faults", [fault])
+    fields = {"people": {**MAP["people"], "Company": {"value": "No"}}}
+    paths = []
+    for version in versions:
+        done = run_forked(TARGET, settings(sandbox, field_map=fields), stdin=singer([version]), cwd=folder)
+        assert done.code == 0, done.err
+        (path,) = set((folder / "rejects").rglob("*.singer")) - known
+        known.add(path)
+        paths.append(path)
+    sandbox.delete("faults")
+    return paths
+
+
+@pytest.mark.parametrize("batch_size_rows", [1, 25])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_newest_version_wins_in_any_order_of_the_files(
+    sandbox: Sandbox, tmp_path: Path, *, turned: bool, batch_size_rows: int
+) -> None:
+    paths = rejects_of(sandbox, tmp_path, *(person(1, name=name) for name in ("Old", "Newer", "Newest")))
+    arguments = [str(path) for path in (paths[::-1] if turned else paths)]
+    config = settings(sandbox, batch_size_rows=batch_size_rows)
+    done = run_forked(TARGET, config, "--replay", *arguments, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert names(sandbox) == ["Newest"]
+    assert not any(path.exists() for path in paths)
+
+
+def test_a_link_a_byte_order_mark_a_cut_line_and_the_same_file_twice(sandbox: Sandbox, tmp_path: Path) -> None:
+    path, other = rejects_of(sandbox, tmp_path, person(1), person(2))
+    link = tmp_path / "latest.singer"
+    link.symlink_to(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b'{"type":"RECORD","stream":"people","rec')
+    done = run_forked(TARGET, settings(sandbox), "--replay", *map(str, (link, other, path)), cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert report(tmp_path)["streams"]["people"]["created"] == 2
+    assert sum("not sent, and left in the file: line 3" in line for line in done.err.splitlines()) == 1
+    assert link.is_symlink()
+    assert path.read_bytes().endswith(b'"rec')
+    assert not other.exists()
+
+
+def test_files_of_an_older_version_are_taken(sandbox: Sandbox, tmp_path: Path) -> None:
+    (path,) = rejects_of(sandbox, tmp_path, person(1))
+    path.write_bytes(path.read_bytes().replace(b',"_sdc_reject_target":"target-leadsquared"', b""))
+    done = run_forked(TARGET, settings(sandbox, ledger_path="x.ledger"), "--replay", str(path), cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert sum("WARNING" in line for line in done.err.splitlines()) == 1, done.err
+    assert names(sandbox) == ["Name1"]
+
+
+def test_a_message_that_becomes_two_leads_stays_while_one_is_rejected(sandbox: Sandbox, tmp_path: Path) -> None:
+    config = settings(
+        sandbox,
+        field_map={
+            "people": {"FirstName": "name", "EmailAddress": "mail"},
+            "copies": {"EmailAddress": "mail", "Phone": "phone", "FirstName": "name"},
+        },
+        streams=["people", "copies"],
+        stream_maps={
+            "people": {"phone": None},
+            "copies": {"__source__": "people", "id": "id", "mail": "'copy-' + mail", "phone": "phone", "name": "name"},
+        },
+    )
+    path = tmp_path / "people.singer"
+    path.write_text(singer([person(1, phone="12")]))
+    done = run_forked(TARGET, config, "--replay", str(path), cwd=tmp_path)
+    assert done.code == 0, done.err
+    streams = report(tmp_path)["streams"]
+    (code,) = streams["copies"]["rejected"]
+    assert streams["people"]["created"] == 1
+    assert [message["_sdc_reject_code"] for message in records(path)] == [code]
