@@ -148,7 +148,8 @@ def test_the_same_reject_in_run_after_run_is_written_once(harness: TargetHarness
 
 def test_streams_with_one_safe_name_have_a_file_each(harness: TargetHarness) -> None:
     text = "".join(singer([person(n, phone="12", email="no")], stream=name) for n, name in enumerate(["a/b", "a:b"]))
-    done = harness.run(text, streams=["a?b"], field_map={"*": {}})
+    own_ids = {"externalId": "id"} if harness.is_carecycle else {}
+    done = harness.run(text, streams=["a?b"], field_map={"*": own_ids})
     assert done.code == 0, done.err
     assert len(harness.reject_files()) == 2
     assert set(harness.rejects()) == {"p0", "p1"}
