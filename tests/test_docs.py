@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from lead_connectors.delivery.destination import Destination
+from lead_connectors.delivery.plan import Send
+from tests.delivery.leads import a_lead
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -114,5 +116,6 @@ def test_the_target_in_contributing_is_complete() -> None:
     exec(code, names)
     destination = names["TargetAcme"](config={"token": "made up"}).destination
     assert isinstance(destination, Destination)
-    assert destination.body({"email": "ann@example.com"}) == {"email": "ann@example.com"}
+    ann = a_lead(0, "ann", fields={"email": "ann@example.com"})
+    assert destination.body(Send(ann)) == {"email": "ann@example.com"}
     assert len(code.splitlines()) < MAX_TARGET_LINES
