@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from lead_connectors.delivery.errors import PartlySentError
-from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.delivery.outcome import Outcome, id_key
 from lead_connectors.http.errors import TransientError
 from lead_connectors.http.session import ApiSession, Retry
 from lead_connectors.plugin.errors import ConnectorError
@@ -122,7 +122,7 @@ class LeadSquaredClient:
                     yield lead
 
     def read_leads(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Some columns of leads, by their id in lower case.
+        """Some columns of leads, by `id_key` of their id.
 
         Args:
             ids: At most `MAX_IDS_A_CALL`.
@@ -136,7 +136,7 @@ class LeadSquaredClient:
         response = self._session.call("POST", BY_IDS, json=body)
         rows = response.get("Leads") if isinstance(response, dict) else None
         found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        return {lead_id: row for row in found if (lead_id := clean_lead_id(row.get(PROSPECT_ID))) is not None}
+        return {id_key(lead_id): row for row in found if (lead_id := clean_lead_id(row.get(PROSPECT_ID))) is not None}
 
     def _rows(
         self, path: str, leads: Sequence[Sequence[Attribute]], identifiers: Collection[str], retry: Retry

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lead_connectors.delivery.errors import PartlySentError
-from lead_connectors.delivery.outcome import Outcome, rejected
+from lead_connectors.delivery.outcome import Outcome, id_key, rejected
 from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.plugin.errors import ConnectorError
 from lead_connectors.reject_codes import RejectCode
@@ -109,9 +109,9 @@ class KnownLeads:
         columns = sorted({name for fields in fields_by_id.values() for name in fields})
         leads = self._client.read_leads(list(fields_by_id), columns)
         return {
-            lead_id: all(str(leads[lead_id].get(name)).strip().lower() in true_words for name in fields)
+            lead_id: all(str(leads[id_key(lead_id)].get(name)).strip().lower() in true_words for name in fields)
             for lead_id, fields in fields_by_id.items()
-            if lead_id in leads
+            if id_key(lead_id) in leads
         }
 
     def _bulk_update(self, leads: Sequence[Named], identifiers: Collection[str]) -> list[Outcome] | None:
@@ -167,12 +167,12 @@ class KnownLeads:
         try:
             there = self._client.read_leads(list(missing.values()), [])
         except (CallRejectedError, DeniedError):
-            there = {lead_id: {} for lead_id in missing.values()}
+            there = {id_key(lead_id): {} for lead_id in missing.values()}
         except ConnectorError as error:
             known = {place: outcome for place, outcome in enumerate(outcomes) if place not in missing}
             raise PartlySentError(known, error) from error
         for place, lead_id in missing.items():
-            if lead_id in there:
+            if id_key(lead_id) in there:
                 outcomes[place] = rejected(RejectCode.PERMISSION, f"{outcomes[place].reason}; {NO_PERMISSION}")
         return outcomes
 

@@ -22,9 +22,9 @@ SINGLE_ID_KEYS = ("Id", "RelatedID", "RelatedId")
 
 
 def clean_lead_id(value: Any) -> str | None:
-    """Return a lead's id in its one spelling, lower case without braces; None where the value is no id."""
-    text = value.strip("{} \t\r\n").lower() if isinstance(value, str) else ""
-    return text if text.strip("0-") else None
+    """Return a lead's id as LeadSquared spells it, which is how it is sent back; None where the value is no id."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if text.strip("{}0- ") else None
 
 
 def read_rows(response: Any, leads: int, identifiers: Collection[str] = ()) -> list[Outcome | None]:

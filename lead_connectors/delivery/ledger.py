@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger_file import LedgerFile
+from lead_connectors.delivery.outcome import id_key
 from lead_connectors.delivery.plan import Known, Send
 
 
@@ -305,7 +306,7 @@ class Ledger:
         return self._hash("record", json.dumps(["", finds_it]))
 
     def _lead(self, lead_id: str) -> bytes:
-        return self._hash("lead", lead_id)
+        return self._hash("lead", id_key(lead_id))
 
 
 def _names(text: str) -> frozenset[str]:

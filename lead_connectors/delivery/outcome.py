@@ -55,3 +55,8 @@ class Outcome:
 def rejected(code: RejectCode, reason: str = "", *, conflicting_fields: tuple[str, ...] = ()) -> Outcome:
     """The outcome of a record that will not be sent again by itself."""
     return Outcome(Status.REJECTED, code, reason[:MAX_REASON_LENGTH], conflicting_fields=conflicting_fields)
+
+
+def id_key(lead_id: str) -> str:
+    """The form in which an API's ids are compared: some APIs write GUIDs in either case, with or without braces."""
+    return lead_id.strip("{} ").casefold()

@@ -23,7 +23,7 @@ from lead_connectors.delivery.errors import PersonNeededError, SignalledError
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger import Accepted, Ledger
 from lead_connectors.delivery.opt_outs import OptOuts
-from lead_connectors.delivery.outcome import Outcome, Status, rejected
+from lead_connectors.delivery.outcome import Outcome, Status, id_key, rejected
 from lead_connectors.delivery.plan import (
     NOTHING,
     OVERWRITE,
@@ -327,7 +327,7 @@ class DeliveryRun:
         """The outcome, unless the API wrote to another lead than the record's own."""
         if not isinstance(plan, Send) or not outcome.is_delivered or outcome.lead_id is None:
             return outcome
-        is_other = plan.lead_id is not None and plan.lead_id != outcome.lead_id
+        is_other = plan.lead_id is not None and id_key(plan.lead_id) != id_key(outcome.lead_id)
         if not is_other and self._settings.on_conflict == OVERWRITE:
             return outcome
         if is_other or self._ledger.belongs_to_another(outcome.lead_id, plan.lead):

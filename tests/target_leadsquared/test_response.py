@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.delivery.outcome import Outcome, id_key
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.response import clean_lead_id, named_rows, read_rejection, read_rows, read_single, read_update
 from tests.json_values import json_with
@@ -60,7 +60,7 @@ def test_one_outcome_a_lead_and_success_only_on_proof(response: Any, leads: int)
             mine = [each for each in rows if str(each.get("RowNumber")) == str(place)]
             assert len(mine) == 1
             assert mine[0]["LeadId"] in SPELLINGS
-            assert outcome.lead_id == GOOD_ID
+            assert outcome.lead_id == mine[0]["LeadId"].strip()
             is_created, is_updated = mine[0].get("LeadCreated") in (True, "true"), mine[0].get("LeadUpdated") is True
             says_which = {(True, False): "created", (False, True): "updated"}
             assert outcome.status.value == says_which.get((is_created, is_updated), "accepted")
@@ -102,13 +102,14 @@ def test_rows(response: Any, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_lead_id_has_one_spelling(spelling: str) -> None:
+def test_a_lead_id_is_kept_as_it_came_and_compared_in_one_form(spelling: str) -> None:
     (outcome,) = read_rows([row(1, LeadId=spelling)], 1)
     assert outcome is not None
     single = read_single({"Status": "Success", "Message": {"Id": spelling}})
     (update,) = read_update(update_response(1, 1), [spelling], by_lead_id=True)
     assert update is not None
-    assert outcome.lead_id == single.lead_id == update.lead_id == clean_lead_id(spelling) == GOOD_ID
+    assert outcome.lead_id == single.lead_id == update.lead_id == clean_lead_id(spelling) == spelling.strip()
+    assert id_key(spelling) == GOOD_ID
 
 
 LIMIT_TEXT = "API calls exceeded the limit of 10 in 5 second(s)"
