@@ -93,7 +93,7 @@ class Ledger:
         record = self._record(lead)
         select = "SELECT digest, accepted_at, lead_id, left_out, opt_outs FROM leads WHERE record = ?"
         row = self._db.execute(select, (record,)).fetchone()
-        owned, given_up = self._owned_by_others(lead, record)
+        owned, own, given_up = self._owners(lead, record)
         if row is None:
             return Known(owned_by_others=owned, given_up=given_up)
         digest, accepted_at, lead_id, left_out, opt_outs = row
@@ -105,6 +105,7 @@ class Ledger:
             accepted_at=accepted_at,
             is_unchanged=is_same and is_whole and not self._has_open_opt_outs(record),
             owned_by_others=owned,
+            own=own,
             given_up=given_up,
             lead_id=lead_id,
             opt_outs=_names(opt_outs),
@@ -271,22 +272,24 @@ class Ledger:
     def _has_open_opt_outs(self, record: bytes) -> bool:
         return self._db.execute("SELECT 1 FROM open_opt_outs WHERE record = ?", (record,)).fetchone() is not None
 
-    def _owned_by_others(self, lead: Lead, record: bytes) -> tuple[tuple[str, ...], dict[str, str]]:
-        """API fields whose value belongs to another record, and those that it gave up, with its lead's id."""
-        owned, given_up = [], {}
+    def _owners(self, lead: Lead, record: bytes) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
+        """API fields whose value is another record's, its own, or given up by another, with the id of that one's lead."""
+        owned, own, given_up = [], [], {}
         select = (
             "SELECT identities.record, is_given_up, lead_id FROM identities LEFT JOIN leads USING (record) "
             "WHERE identity = ?"
         )
         for name, identity in lead.unique.items():
             row = self._db.execute(select, (self._hash("identity", identity),)).fetchone()
-            if row is None or row[0] == record:
+            if row is None:
                 continue
-            if row[1] and row[2] is not None:
+            if row[0] == record:
+                own.append(name)
+            elif row[1] and row[2] is not None:
                 given_up[name] = row[2]
             else:
                 owned.append(name)
-        return tuple(owned), given_up
+        return tuple(owned), tuple(own), given_up
 
     def _owner(self, identity: str) -> bytes | None:
         select = "SELECT record FROM identities WHERE identity = ?"

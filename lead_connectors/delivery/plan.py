@@ -30,6 +30,7 @@ class Known:
         accepted_at: When it was last accepted, in seconds since the epoch; None where it never was.
         is_unchanged: Whether all that would be sent is as it was when it was last accepted.
         owned_by_others: API fields whose value belongs to another record.
+        own: API fields whose value is known to be this record's.
         given_up: API fields whose value another record gave up, with the id of the lead that still has it.
         lead_id: The API's id of the lead that the record became; None where it is not known.
         opt_outs: Opt-outs that were raised on it.
@@ -39,6 +40,7 @@ class Known:
     accepted_at: float | None = None
     is_unchanged: bool = False
     owned_by_others: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     given_up: Mapping[str, str] = field(default_factory=dict)
     lead_id: str | None = None
     opt_outs: frozenset[str] = frozenset()
@@ -230,13 +232,21 @@ def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING
     if outcome is None and left_out and not (rules.on_conflict == LEAVE_OUT and rules.can_send(send)):
         outcome = _conflict(tuple(sorted(left_out)))
     if outcome is not None:
-        return _settle_opt_outs(OptOutsOnly(lead, outcome, foreign, lead_id), known, rules, learned)
-    if learned.is_gone and rules.can_find and not learned.is_looked_up:
-        return Find(lead, foreign)
+        only = OptOutsOnly(lead, outcome, _unsafe(lead, known, foreign), lead_id)
+        return _settle_opt_outs(only, known, rules, learned)
+    # Who is known without an id, and is not found as before, is looked up by what has not changed.
+    has_moved = lead_id is None and bool(known.own) and next(iter(lead.unique)) not in known.own
+    if (learned.is_gone or has_moved) and rules.can_find and not learned.is_looked_up:
+        return Find(lead, _unsafe(lead, known, foreign))
     if rules.can_free and given_up:
         owner = next(iter(given_up.values()))
         return Free(lead, owner, tuple(name for name, other in given_up.items() if other == owner))
     return send
+
+
+def _unsafe(lead: Lead, known: Known, foreign: frozenset[str]) -> frozenset[str]:
+    """Identifying fields by which somebody else could be found: with one that is known to be its own, all others."""
+    return foreign.union(lead.unique.keys() - set(known.own)) if known.own else foreign
 
 
 def _settle_opt_outs(plan: OptOutsOnly, known: Known, rules: Rules, learned: Learned) -> Call | Finish:

@@ -190,3 +190,17 @@ def test_a_value_that_another_record_gave_up_is_taken_from_its_lead_first() -> N
     cannot = make_plan(lead, swapped, Rules())
     assert isinstance(cannot, Finish)
     assert cannot.outcome.code is RejectCode.CONFLICT
+
+
+def test_who_is_known_without_an_id_is_looked_up_by_what_has_not_changed() -> None:
+    lead = a_lead(0, "ann", fields=FIELDS, unique={"Email": "Email:new", "Phone": "Phone:1"})
+    rules = Rules(can_find=True, confirms=True)
+    moved = Known(is_known=True, accepted_at=5.0, own=("Phone",))
+    found = make_plan(lead, moved, rules)
+    assert isinstance(found, Find)
+    assert found.fields == {"Phone": "1"}, "nobody is found by an e-mail that may be anybody's"
+    by_id = make_plan(lead, moved, rules, Learned(is_looked_up=True, found="L1"))
+    assert isinstance(by_id, Send)
+    assert by_id.lead_id == "L1"
+    at_home = make_plan(lead, dataclasses.replace(moved, own=("Email",)), rules)
+    assert isinstance(at_home, Send), "the API finds it as before"

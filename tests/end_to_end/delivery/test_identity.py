@@ -7,6 +7,7 @@ by `write_mode: update`.
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
@@ -42,6 +43,18 @@ def test_a_new_email_and_a_new_phone_make_no_second_lead(leads: TargetHarness) -
     leads.deliver([person(1, email="new@example.com", phone="+14155559999")], **LEDGER)
     (lead,) = leads.kept()
     assert lead["EmailAddress"] == "new@example.com"
+
+
+def test_a_ledger_without_ids_finds_who_has_moved_by_what_has_not_changed(leads: TargetHarness) -> None:
+    """The first format of the ledger had no ids."""
+    leads.deliver(people(3), **LEDGER)
+    with sqlite3.connect(leads.folder / "kept" / "ledger.db") as ledger:
+        ledger.execute("UPDATE leads SET lead_id = NULL, lead = NULL")
+    rows = [person(n, email=f"new{n}@example.com", dnc=n == 1) for n in range(3)]
+    assert leads.deliver(rows, **LEDGER)["updated"] == 3
+    assert {lead["EmailAddress"] for lead in leads.kept()} == {f"new{n}@example.com" for n in range(3)}
+    assert leads.deliver([person(1, email="again@example.com", phone=None)], **LEDGER)["updated"] == 1
+    assert len(leads.kept()) == 3
 
 
 def test_a_list_without_keys_knows_people_by_their_email(leads: TargetHarness) -> None:
