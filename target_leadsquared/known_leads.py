@@ -26,6 +26,7 @@ logger = logging.getLogger("target-leadsquared")
 
 UNKNOWN_SPELLING = re.compile(r"invalid searchby", re.IGNORECASE)
 EMAIL = "EmailAddress"
+GONE = "its lead no longer exists"
 NO_PERMISSION = "the lead exists, and the keys' user may not update it"
 
 
@@ -160,25 +161,36 @@ class KnownLeads:
         return list(call(other))
 
     def _with_proof(self, outcomes: list[Outcome], lead_ids: Sequence[str]) -> list[Outcome]:
-        """`not_found` only for leads that reading does not find either: it may be a lack of permission, too."""
-        missing = {place: lead_ids[place] for place, outcome in enumerate(outcomes) if _is_missing(outcome)}
-        if not missing:
+        """`not_found` for leads that reading does not find either, and for no other.
+
+        A lead that is not found may lack a permission. And where create-or-update wrote to another lead, it may have
+        created it, because the one that was asked for is gone.
+        """
+        doubtful = {
+            place: lead_id
+            for place, (outcome, lead_id) in enumerate(zip(outcomes, lead_ids, strict=True))
+            if outcome.code is RejectCode.NOT_FOUND or _is_other(outcome, lead_id)
+        }
+        if not doubtful:
             return outcomes
         try:
-            there = self._client.read_leads(list(missing.values()), [])
+            there = self._client.read_leads(list(doubtful.values()), [])
         except (CallRejectedError, DeniedError):
-            there = {id_key(lead_id): {} for lead_id in missing.values()}
+            there = {id_key(lead_id): {} for lead_id in doubtful.values()}
         except ConnectorError as error:
-            known = {place: outcome for place, outcome in enumerate(outcomes) if place not in missing}
+            known = {place: outcome for place, outcome in enumerate(outcomes) if place not in doubtful}
             raise PartlySentError(known, error) from error
-        for place, lead_id in missing.items():
-            if id_key(lead_id) in there:
+        for place, lead_id in doubtful.items():
+            is_there = id_key(lead_id) in there
+            if not is_there and outcomes[place].is_delivered:
+                outcomes[place] = rejected(RejectCode.NOT_FOUND, GONE)
+            elif is_there and not outcomes[place].is_delivered:
                 outcomes[place] = rejected(RejectCode.PERMISSION, f"{outcomes[place].reason}; {NO_PERMISSION}")
         return outcomes
 
 
-def _is_missing(outcome: Outcome) -> bool:
-    return outcome.code is RejectCode.NOT_FOUND
+def _is_other(outcome: Outcome, lead_id: str) -> bool:
+    return outcome.is_delivered and outcome.lead_id is not None and id_key(outcome.lead_id) != id_key(lead_id)
 
 
 def update_attributes(attributes: Sequence[Attribute], search_by: str | None) -> Named:

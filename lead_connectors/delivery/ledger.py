@@ -273,7 +273,7 @@ class Ledger:
         return self._db.execute("SELECT 1 FROM open_opt_outs WHERE record = ?", (record,)).fetchone() is not None
 
     def _owners(self, lead: Lead, record: bytes) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
-        """API fields whose value is another record's, its own, or given up by another, with the id of that one's lead."""
+        """API fields whose value is another record's, its own, or given up by another, with the id of its lead."""
         owned, own, given_up = [], [], {}
         select = (
             "SELECT identities.record, is_given_up, lead_id FROM identities LEFT JOIN leads USING (record) "
