@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any, cast
@@ -32,6 +33,7 @@ _CONVERT_BY_TYPE = {
 }
 _WITH_LENGTH = frozenset({"text", "email"})
 _CUSTOM_FIELD_SET = "customobject"
+_DO_NOT = re.compile(r"(mx_)?do_?not", re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=1)
@@ -81,7 +83,10 @@ def lead_fields(
     return ApiFields(
         fields,
         closed=False,
-        opt_outs=tuple(name for name, rules in _shipped_fields().items() if rules.get("opt_out")),
+        opt_outs=(
+            *(name for name, rules in _shipped_fields().items() if rules.get("opt_out")),
+            *(name for name in sorted(rows) if name not in _shipped_fields() and _is_opt_out(rows[name])),
+        ),
         open_prefix="mx_",
         defaults={
             "phone": {"format": phone_format, "region": default_country},
@@ -90,6 +95,11 @@ def lead_fields(
         },
         reserved={SEARCH_BY: "is no lead field; the setting search_by says by which field leads are found"},
     )
+
+
+def _is_opt_out(row: Mapping[str, Any]) -> bool:
+    """Whether a field of the account's own is one more opt-out, such as ``mx_Do_Not_Mail``."""
+    return str(row.get("DataType")).casefold() == "boolean" and bool(_DO_NOT.match(str(row["SchemaName"])))
 
 
 def _account_field(shipped: ApiField, row: Mapping[str, Any], marked: frozenset[str], unlisted: str) -> ApiField:

@@ -76,11 +76,14 @@ class SinkTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     @property
     def _map_settings(self) -> MapSettings:
+        opt_outs = self.config["opt_out_fields"]
+        default = self.config_jsonschema["properties"]["opt_out_fields"]["default"]
         return MapSettings(
             field_map=self.config.get("field_map"),
             on_null=self.config["on_null"],
             on_too_long=self.config["on_too_long"],
-            opt_out_fields=self.config["opt_out_fields"],
+            # Unless a person says which, those of the account count, too.
+            opt_out_fields=None if opt_outs == default else opt_outs,
         )
 
     @cached_property

@@ -222,11 +222,13 @@ def test_the_accounts_own_words_for_true_are_understood(
     assert leads.report()["opt_outs"] == {"raised": 1, "open": 0}
 
 
-def test_do_not_track_is_an_opt_out_like_the_others(leads: TargetHarness) -> None:
-    rows = {"people": {"DoNotTrack": "dnt"}}
-    leads.deliver([person(1, dnt=True)], field_map=rows)
-    leads.deliver([person(1, dnt=False, first_name="New")], field_map=rows)
-    assert leads.kept()[0]["DoNotTrack"] == "1"
+@pytest.mark.parametrize("field", ["DoNotTrack", "mx_Do_Not_Mail"])
+def test_every_do_not_field_is_an_opt_out_those_of_the_account_too(leads: TargetHarness, field: str) -> None:
+    rows = {"people": {field: "flag"}}
+    leads.deliver([person(1, flag=True)], field_map=rows)
+    assert leads.report()["opt_outs"] == {"raised": 1, "open": 0}
+    leads.deliver([person(1, flag=False, first_name="New")], field_map=rows)
+    assert leads.kept()[0][field] == "1"
     assert leads.report()["opt_outs"] == {"raised": 0, "open": 0}
 
 
