@@ -12,7 +12,7 @@ import functools
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,12 @@ from lead_connectors.delivery.outcome import id_key
 from lead_connectors.delivery.plan import Known, Send
 
 RECENT_HASHES = 1 << 13
+UPSERT = """
+INSERT INTO leads (record, digest, accepted_at, has_key, lead_id, lead, left_out)
+    VALUES (:record, :digest, :at, :has_key, :lead_id, :lead, :left_out)
+ON CONFLICT (record) DO UPDATE SET digest = :digest, accepted_at = :at, left_out = :left_out,
+    lead_id = coalesce(:lead_id, lead_id), lead = coalesce(:lead, lead)
+"""
 
 
 @dataclass(frozen=True)
@@ -133,10 +139,20 @@ class Ledger:
             accepted: The leads.
             opted_out: Leads whose opt-outs were raised and are still to be confirmed, with their lead ids.
         """
-        now = time.time()
+        leads = list(accepted)
         with self._transaction():
-            for one in accepted:
-                self._accept(one, now)
+            # Without key and identifier, nothing tells a record's next version from somebody else's.
+            rows = [self._row(one) for one in leads if one.plan.lead.key is not None or one.plan.lead.unique]
+            try:
+                self._db.executemany(UPSERT, rows)
+            except sqlite3.IntegrityError:
+                # One lead, one record: with `on_conflict: overwrite`, the later record has it.
+                for row in rows:
+                    self._db.execute("UPDATE leads SET lead_id = NULL, lead = NULL WHERE lead = :lead", row)
+                    self._db.execute(UPSERT, row)
+            for one in leads:
+                self._remember_opt_outs(one.plan.lead, self._record(one.plan.lead))
+            self._own([one.plan for one in leads])
             for lead, lead_id in opted_out:
                 self._open_opt_outs(lead, lead_id)
 
@@ -199,45 +215,17 @@ class Ledger:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _accept(self, accepted: Accepted, now: float) -> None:
+    def _row(self, accepted: Accepted) -> dict[str, object]:
         lead = accepted.plan.lead
-        record = self._record(lead)
-        lead_hash = None if accepted.lead_id is None else self._lead(accepted.lead_id)
-        row = {
-            "record": record,
+        return {
+            "record": self._record(lead),
             "digest": self._digest(lead, lead.map_version),
-            "at": lead.rejected_at or now,  # of a reject that is sent again: how old this version is
+            "at": lead.rejected_at or time.time(),  # of a reject that is sent again: how old this version is
             "has_key": lead.key is not None,
             "lead_id": accepted.lead_id,
-            "lead": lead_hash,
+            "lead": None if accepted.lead_id is None else self._lead(accepted.lead_id),
             "left_out": ",".join(sorted(accepted.plan.left_out)),
         }
-        is_new = True
-        if lead.key is not None or lead.unique:  # else nothing tells its next version from somebody else's
-            try:
-                is_new = self._upsert(row)
-            except sqlite3.IntegrityError:
-                # One lead, one record: with `on_conflict: overwrite`, the later record has it.
-                self._db.execute("UPDATE leads SET lead_id = NULL, lead = NULL WHERE lead = ?", (lead_hash,))
-                is_new = self._upsert(row)
-        self._remember_opt_outs(lead, record)
-        self._own(accepted.plan, record, is_new=is_new)
-
-    def _upsert(self, row: Mapping[str, object]) -> bool:
-        """Write a row of `leads`. Returns whether the record is new."""
-        changed = self._db.execute(
-            "UPDATE leads SET digest = :digest, accepted_at = :at, left_out = :left_out, "
-            "lead_id = coalesce(:lead_id, lead_id), lead = coalesce(:lead, lead) WHERE record = :record",
-            row,
-        )
-        if changed.rowcount:
-            return False
-        self._db.execute(
-            "INSERT INTO leads (record, digest, accepted_at, has_key, lead_id, lead, left_out) "
-            "VALUES (:record, :digest, :at, :has_key, :lead_id, :lead, :left_out)",
-            row,
-        )
-        return True
 
     def _open_opt_outs(self, lead: Lead, lead_id: str) -> None:
         row = self._db.execute("SELECT fields FROM open_opt_outs WHERE lead = ?", (self._lead(lead_id),)).fetchone()
@@ -258,21 +246,20 @@ class Ledger:
             names = ",".join(sorted(lead.opt_outs | _names(row[0])))
             self._db.execute("UPDATE leads SET opt_outs = ? WHERE record = ?", (names, record))
 
-    def _own(self, plan: Send, record: bytes, *, is_new: bool) -> None:
-        """Give a record its identifiers. One that it no longer names stays its own until another takes its place."""
-        hashes = {name: self._hash("identity", identity) for name, identity in plan.unique.items()}
-        if not is_new:
-            emptied = [name for name, value in plan.fields.items() if value is None]
-            self._db.executemany(
-                "DELETE FROM identities WHERE record = ? AND field = ?",
-                [(record, name) for name in (*hashes, *emptied)],
-            )
-        if self._has_old_identities:
-            self._drop_replaced(record, set(hashes.values()))
-        self._db.executemany(
-            "INSERT OR REPLACE INTO identities (identity, record, field) VALUES (?, ?, ?)",
-            [(identity, record, name) for name, identity in hashes.items()],
-        )
+    def _own(self, plans: Sequence[Send]) -> None:
+        """Give records their identifiers. One that a record no longer names stays its own until another replaces it."""
+        replaced, identities = [], []
+        for plan in plans:
+            record = self._record(plan.lead)
+            hashes = {name: self._hash("identity", identity) for name, identity in plan.unique.items()}
+            if plan.is_known:
+                emptied = [name for name, value in plan.fields.items() if value is None]
+                replaced += [(record, name) for name in (*hashes, *emptied)]
+            if self._has_old_identities:
+                self._drop_replaced(record, set(hashes.values()))
+            identities += [(identity, record, name) for name, identity in hashes.items()]
+        self._db.executemany("DELETE FROM identities WHERE record = ? AND field = ?", replaced)
+        self._db.executemany("INSERT OR REPLACE INTO identities (identity, record, field) VALUES (?, ?, ?)", identities)
 
     def _drop_replaced(self, record: bytes, now: set[bytes]) -> None:
         """Format 1 did not say of which field an identity is: as many as have new values have replaced old ones."""

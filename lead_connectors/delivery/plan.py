@@ -78,11 +78,13 @@ class Send:
         lead: The lead.
         left_out: Fields that are not sent because their value belongs to another lead (`on_conflict: leave_out`).
         lead_id: The API's id of the lead to update; None where the API is to find it, or to create it.
+        is_known: Whether its record was accepted before.
     """
 
     lead: Lead
     left_out: frozenset[str] = frozenset()
     lead_id: str | None = None
+    is_known: bool = True
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -228,7 +230,7 @@ def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING
     if lead_id is None and rules.confirms:
         # Who is introduced anew is not to be called because the lead with the opt-out is gone.
         lead = dataclasses.replace(lead, opt_outs=lead.opt_outs | known.opt_outs)
-    send = Send(lead, left_out, lead_id)
+    send = Send(lead, left_out, lead_id, known.is_known)
     if outcome is None and left_out and not (rules.on_conflict == LEAVE_OUT and rules.can_send(send)):
         outcome = _conflict(tuple(sorted(left_out)))
     if outcome is not None:

@@ -280,10 +280,11 @@ class DeliveryRun:
         accepted: list[Accepted] = []
         finished: list[Finish] = []
         again: list[Lead] = []
+        taken: set[str] = set()
         for place, plan in enumerate(batch.plans):
             if (outcome := batch.outcomes.get(place)) is None:
                 continue
-            outcome = self._checked(plan, outcome)
+            outcome = self._checked(plan, outcome, taken)
             if isinstance(plan, Send) and outcome.is_delivered:
                 accepted.append(Accepted(plan, outcome.lead_id))
             if (finish := self._take_in(plan, outcome)) is None:
@@ -323,17 +324,24 @@ class DeliveryRun:
         self._learned[lead.number] = learned
         return None
 
-    def _checked(self, plan: Call, outcome: Outcome) -> Outcome:
-        """The outcome, unless the API wrote to another lead than the record's own."""
+    def _checked(self, plan: Call, outcome: Outcome, taken: set[str]) -> Outcome:
+        """The outcome, unless the API wrote to another lead than the record's own.
+
+        Args:
+            plan: What was sent.
+            outcome: What the API says became of it.
+            taken: The leads of this batch so far, by `id_key`.
+        """
         if not isinstance(plan, Send) or not outcome.is_delivered or outcome.lead_id is None:
             return outcome
-        is_other = plan.lead_id is not None and id_key(plan.lead_id) != id_key(outcome.lead_id)
-        if not is_other and self._settings.on_conflict == OVERWRITE:
+        lead = id_key(outcome.lead_id)
+        is_own = plan.lead_id is None or id_key(plan.lead_id) == lead
+        is_free = lead not in taken and not self._ledger.belongs_to_another(outcome.lead_id, plan.lead)
+        taken.add(lead)
+        if is_own and (is_free or self._settings.on_conflict == OVERWRITE):
             return outcome
-        if is_other or self._ledger.belongs_to_another(outcome.lead_id, plan.lead):
-            reason = f"the API wrote it to lead {outcome.lead_id}, which is not this record's own: look at that lead"
-            return rejected(RejectCode.CONFLICT, reason)
-        return outcome
+        reason = f"the API wrote it to lead {outcome.lead_id}, which is not this record's own: look at that lead"
+        return rejected(RejectCode.CONFLICT, reason)
 
     def _finish(self, finish: Finish) -> None:
         """Finish a lead that needs no call; what is written down is durable before the next STATE."""

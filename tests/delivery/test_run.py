@@ -363,6 +363,14 @@ def test_a_response_that_names_another_lead_is_a_conflict(tmp_path: Path) -> Non
     assert books.counts() == {"rejected": {"conflict": 1}}
 
 
+def test_two_records_of_one_batch_never_become_one_lead() -> None:
+    destination = CapableDestination()
+    destination.outcome_of = lambda _: Outcome(Status.UPDATED, lead_id="L-7")
+    books = Books(destination)
+    books.deliver(person("ann"), person("bob"))
+    assert books.counts() == {"updated": 1, "rejected": {"conflict": 1}}
+
+
 def test_a_lead_that_is_gone_is_introduced_anew_once(tmp_path: Path) -> None:
     destination = CapableDestination()
     ledger = kept(tmp_path)
