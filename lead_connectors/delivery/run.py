@@ -325,13 +325,7 @@ class DeliveryRun:
         return None
 
     def _checked(self, plan: Call, outcome: Outcome, taken: set[str]) -> Outcome:
-        """The outcome, unless the API wrote to another lead than the record's own.
-
-        Args:
-            plan: What was sent.
-            outcome: What the API says became of it.
-            taken: The leads of this batch so far, by `id_key`.
-        """
+        """The outcome, unless the API wrote to another lead than the record's own, or than one of the batch before."""
         if not isinstance(plan, Send) or not outcome.is_delivered or outcome.lead_id is None:
             return outcome
         lead = id_key(outcome.lead_id)
