@@ -32,8 +32,9 @@ def find_customer(session: ApiSession, fields: Mapping[str, Any]) -> str | None:
     texts = [str(fields[name]) for name in (PHONE, "email") if fields.get(name)]
     for text in texts if external_id else []:
         for customer in _search(session, text):
-            if customer.get(CUSTOMER_EXTERNAL_ID) == external_id:
-                return str(customer.get("id"))
+            found = customer.get("id")
+            if customer.get(CUSTOMER_EXTERNAL_ID) == external_id and isinstance(found, str) and found:
+                return found
     return None
 
 

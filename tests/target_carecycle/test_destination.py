@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import Any
 
 import pytest
 
+from lead_connectors.delivery.outcome import Outcome, rejected
+from lead_connectors.delivery.plan import Find, OptOutsOnly, Send
 from lead_connectors.field_map.mapped import Mapped, Problem
 from lead_connectors.http.errors import AmbiguousError, CallRejectedError, DeniedError, StoppedError, TransientError
 from lead_connectors.http.session import Retry
@@ -14,6 +17,7 @@ from lead_connectors.reject_codes import RejectCode
 from target_carecycle import destination as module
 from target_carecycle.destination import CareCycleDestination
 from target_carecycle.target import TargetCareCycle
+from tests.delivery.leads import a_lead
 from tests.scripted_session import ScriptedSession
 
 ANN = {"phoneNumber": "+12125550123", "postalCode": "10001", "firstName": "Ann", "email": "Ann@Example.com"}
@@ -24,6 +28,11 @@ TAKEN = {"succeeded": 1, "failed": 0, "errors": []}
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECONDS_BETWEEN", 0.0)
+
+
+def send(found: CareCycleDestination, *fields: dict[str, Any]) -> list[Outcome]:
+    """Upload leads as the run does."""
+    return found.send("", [found.body(Send(a_lead(0, "ann", fields=each))) for each in fields])
 
 
 def destination(*script: Any, **settings: Any) -> tuple[CareCycleDestination, ScriptedSession]:
@@ -42,9 +51,9 @@ def test_each_record_has_an_external_id_the_same_in_every_run() -> None:
     assert without_key[0] == without_key[1] != other
 
 
-def test_people_share_order_by_phone_mail_and_id_and_own_none_of_them() -> None:
+def test_people_share_order_by_phone_mail_and_id_and_own_their_id_alone() -> None:
     prepared = destination()[0].prepare(Mapped(fields=ANN), {}, ["1"])
-    assert prepared.unique == {}
+    assert prepared.unique == {"externalId": "externalId:1"}, "spouses share a phone, and an e-mail"
     assert set(prepared.shared.values()) == {"externalId:1", "phone:2125550123", "email:ann@example.com"}
 
 
@@ -67,7 +76,7 @@ def test_policies_are_named_because_the_upload_does_not_take_them() -> None:
 def test_an_upload_holds_its_records_and_its_response_is_read_by_external_id() -> None:
     errors = [{"externalId": "2", "error": "Invalid phone"}]
     found, session = destination({"succeeded": 1, "failed": 1, "errors": errors})
-    outcomes = found.send([found.body({**ANN, "externalId": name}) for name in "12"])
+    outcomes = send(found, *({**ANN, "externalId": name} for name in "12"))
     assert [outcome.status.value for outcome in outcomes] == ["accepted", "rejected"]
     (call,) = session.made
     assert (call.method, call.path, call.retry) == ("POST", "/v2/leads/upload", Retry.ASK)
@@ -76,11 +85,11 @@ def test_an_upload_holds_its_records_and_its_response_is_read_by_external_id() -
 
 def test_an_ambiguous_upload_is_sent_three_times_more_and_no_more() -> None:
     found, session = destination(AMBIGUOUS, AMBIGUOUS, AMBIGUOUS, TAKEN)
-    assert found.send([found.body({**ANN, "externalId": "1"})])[0].is_delivered
+    assert send(found, {**ANN, "externalId": "1"})[0].is_delivered
     assert session.retries == 3
     found, session = destination(*[AMBIGUOUS] * 5)
     with pytest.raises(TransientError, match="They may have arrived"):
-        found.send([found.body(ANN)])
+        send(found, ANN)
     assert len(session.made) == 4
 
 
@@ -88,17 +97,40 @@ def test_a_stop_ends_the_wait_for_the_next_try() -> None:
     found, session = destination(AMBIGUOUS, TAKEN)
     found._stopping.set()
     with pytest.raises(StoppedError):
-        found.send([found.body(ANN)])
+        send(found, ANN)
     assert len(session.made) == 1
 
 
+def opt_outs_only(fields: dict[str, Any]) -> OptOutsOnly:
+    lead = a_lead(0, "ann", fields=fields, opt_outs=("doNotCall",))
+    return OptOutsOnly(lead, rejected(RejectCode.TOO_LONG))
+
+
 def test_the_least_that_raises_an_opt_out_is_a_record_of_its_own() -> None:
-    found, _ = destination()
-    fields = {**ANN, "firstName": "x" * 300, "externalId": "1", "doNotCall": True}
-    assert found.opt_out_body(fields, {"doNotCall"}) == {
-        "phoneNumber": "+12125550123", "postalCode": "10001", "doNotCall": True, "externalId": "1"
-    }  # fmt: skip
-    assert found.opt_out_body({"firstName": "Ann"}, {"doNotCall"}) is None
+    found, session = destination(TAKEN)
+    plan = opt_outs_only({**ANN, "firstName": "x" * 300, "externalId": "1"})
+    body = found.opt_out_body(plan)
+    assert body == {"phoneNumber": "+12125550123", "postalCode": "10001", "doNotCall": True, "externalId": "1"}
+    assert found.send(found.call_of(plan), [body])[0].is_delivered
+    assert session.made[0].json == {"records": [body]}
+
+
+@pytest.mark.parametrize("missing", ["externalId", "phoneNumber", "postalCode"])
+def test_an_opt_out_that_could_reach_somebody_else_or_nobody_is_not_sent(missing: str) -> None:
+    fields = {name: value for name, value in {**ANN, "externalId": "1"}.items() if name != missing}
+    assert destination()[0].opt_out_body(opt_outs_only(fields)) is None
+
+
+def test_an_opt_out_is_not_sent_by_what_belongs_to_another_record() -> None:
+    plan = dataclasses.replace(opt_outs_only({**ANN, "externalId": "1"}), left_out=frozenset({"phoneNumber"}))
+    assert destination()[0].opt_out_body(plan) is None
+
+
+def test_a_customer_is_looked_up_by_what_is_the_leads_own() -> None:
+    found, session = destination({"items": [{"id": "c1", "clientCustomerId": "1"}]})
+    lead = a_lead(0, "ann", fields={**ANN, "externalId": "1"})
+    assert found.find(Find(lead, left_out=frozenset({"phoneNumber"}))) == "c1"
+    assert [call.params["search"] for call in session.made if call.params] == ["Ann@Example.com"]
 
 
 def test_a_rejected_call_names_its_culprits() -> None:

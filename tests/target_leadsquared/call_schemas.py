@@ -1,4 +1,4 @@
-"""The bodies of LeadSquared's three write calls as JSON Schemas, to hold what the target builds against them."""
+"""The bodies of LeadSquared's four write calls as JSON Schemas, to hold what the target builds against them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 FOLDER = Path(__file__).parent / "schemas"
-CALLS = {"upsert": "bulk_create_or_update", "create": "bulk_create", "upsert_single": "create_or_update"}
+CALLS = {
+    "upsert": "bulk_create_or_update",
+    "create": "bulk_create",
+    "update": "bulk_update",
+    "upsert_single": "create_or_update",
+}
 """The schema of each `write_mode`'s call."""
 
 

@@ -17,7 +17,7 @@ from lead_connectors.field_map.config import MapSettings
 from lead_connectors.field_map.field_map import FieldMap
 from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.reject_codes import RejectCode
-from target_leadsquared.attributes import build_attributes, check_identity, choose_search_by, opt_out_attributes
+from target_leadsquared.attributes import build_attributes, by_id, check_identity, choose_search_by, is_same
 from target_leadsquared.lead_fields import identifiers, lead_fields
 from tests.target_leadsquared.call_schemas import fits, lead_fits
 
@@ -135,6 +135,18 @@ def test_values_are_text_and_a_field_set_has_fields() -> None:
 def test_the_id_has_two_spellings() -> None:
     attributes = build_attributes({"ProspectID": "x"}, search_by=choose_search_by({"ProspectID": "x"}, "ProspectId"))
     assert attributes == [{"Attribute": "ProspectID", "Value": "x"}, {"Attribute": "SearchBy", "Value": "ProspectId"}]
+    other = build_attributes({"ProspectID": "x"}, search_by="ProspectID", id_key="ProspectID")
+    assert other[-1] == {"Attribute": "SearchBy", "Value": "ProspectID"}
+
+
+def test_a_lead_that_is_found_by_its_id_is_named_once() -> None:
+    attributes = build_attributes({"ProspectID": "old", "FirstName": "Ann"}, search_by=None)
+    assert by_id(attributes, "new", "ProspectId") == [
+        {"Attribute": "FirstName", "Value": "Ann"},
+        {"Attribute": "ProspectID", "Value": "new"},
+        {"Attribute": "SearchBy", "Value": "ProspectId"},
+    ]
+    assert lead_fits(by_id([], "new", "ProspectID"))
 
 
 def test_search_by_is_a_setting_and_no_field() -> None:
@@ -185,21 +197,23 @@ def test_identity(fields: dict[str, Any], setting: str, known: tuple[str, ...], 
     assert [problem.code for problem in check_identity(fields, setting, known)] == codes
 
 
-def test_the_least_that_raises_an_opt_out() -> None:
-    fields = {"FirstName": "A", **BOTH, "DoNotCall": True}
-    assert opt_out_attributes(fields, ["DoNotSMS", "DoNotCall"], "Phone", boolean_values=("1", "0")) == [
-        {"Attribute": "Phone", "Value": "+1-2"},
-        {"Attribute": "DoNotCall", "Value": "1"},
-        {"Attribute": "DoNotSMS", "Value": "1"},
-        {"Attribute": "SearchBy", "Value": "Phone"},
-    ]
-    assert opt_out_attributes(fields, ["DoNotCall"], None) == [
-        {"Attribute": "EmailAddress", "Value": "a@b.de"},
-        {"Attribute": "DoNotCall", "Value": "true"},
-    ]
-    assert opt_out_attributes(fields, [], "Phone") is None
-    assert opt_out_attributes({"FirstName": "A"}, ["DoNotCall"], None) is None
-    assert opt_out_attributes(EMAIL, ["DoNotCall"], "Phone") is None
+@pytest.mark.parametrize(
+    ("field", "one", "other", "expected"),
+    [
+        ("EmailAddress", "Ann@Example.com", " ann@example.com", True),
+        ("EmailAddress", "ann@example.com", "bob@example.com", False),
+        ("Phone", "+1-2125550123", "12125550123", True),
+        ("Mobile", "(212) 555-0123", 2125550123, True),
+        ("Phone", "+1-2125550123", "2125550123", False),
+        ("mx_Policy", "p-7", "P-7", True),
+        ("mx_Policy", 7, "7", True),
+        ("EmailAddress", None, None, False),
+        ("EmailAddress", "", "", False),
+        ("Phone", "none", "unknown", False),
+    ],
+)
+def test_whether_two_values_name_one_person(field: str, one: Any, other: Any, *, expected: bool) -> None:
+    assert is_same(field, one, other) is is_same(field, other, one) is expected
 
 
 ROWS: list[dict[str, Any]] = [
@@ -258,6 +272,36 @@ def test_the_calls_schemas() -> None:
     assert not fits([found], "create")
     assert fits(found, "upsert_single")
     assert not fits([found], "upsert_single")
+
+
+def update(*leads: Any, **more: Any) -> dict[str, Any]:
+    return {"Options": {"PushNonExistentLeadsToUnProcessedList": True}, "LeadPropertiesList": list(leads), **more}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (update({"Fields": lead("ProspectId", "Phone")}), True),
+        (update(*[{"Fields": lead("ProspectId", "Phone")}] * 25), True),
+        (update({"Fields": lead("EmailAddress", "Phone")}, SearchByKey="EmailAddress"), True),
+        (update(*[{"Fields": lead("ProspectId", "Phone")}] * 26), False),
+        (update(), False),
+        (update(lead("ProspectId", "Phone")), False),
+        (update(*lead("ProspectId", "Phone")), False),
+        (update({"Fields": []}), False),
+        (update({"Fields": lead("ProspectID", "Phone")}), False),
+        (update({"Fields": lead("Phone", "ProspectId")}), False),
+        (update({"Fields": lead("ProspectId", "Phone", "ProspectID")}), False),
+        (update({"Fields": lead("ProspectId", "Phone", "SearchBy")}), False),
+        (update({"Fields": [{"Attribute": "ProspectId", "Value": ""}, *lead("Phone")]}), False),
+        (update({"Fields": [*lead("ProspectId"), {"Attribute": "Phone", "Value": None}]}), False),
+        (update({"Fields": lead("ProspectId", "Phone")}, SearchByKey="ProspectId"), False),
+        (update({"Fields": lead("ProspectId", "Phone")}, SearchBy="Phone"), False),
+        ({"LeadPropertiesList": [{"Fields": lead("ProspectId", "Phone")}]}, False),
+    ],
+)
+def test_the_schema_of_an_update(body: Any, *, expected: bool) -> None:
+    assert fits(body, "update") is expected
 
 
 @pytest.mark.parametrize(
@@ -328,5 +372,7 @@ def test_whatever_is_mapped_makes_a_body_that_fits(record: dict[str, Any], clear
     assert (attributes[-1]["Attribute"] == "SearchBy") == (search_by is not None)
     if search_by is not None:
         assert any(pair["Attribute"] == search_by and pair["Value"] for pair in attributes)
-    smallest = opt_out_attributes(mapped.fields, mapped.opt_outs, search_by)
-    assert smallest is None or lead_fits(smallest)
+    assert lead_fits(by_id(attributes[:-1] if search_by else attributes, "a4f3", "ProspectId"))
+    named = {"Attribute": "ProspectId", "Value": "a4f3"}
+    written = [pair for pair in attributes if pair["Attribute"] not in {"SearchBy", "ProspectID"}]
+    assert lead_fits({"Fields": [named, *written]}, "update")
