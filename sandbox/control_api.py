@@ -239,7 +239,7 @@ def _key_pairs(value: Any) -> set[tuple[str, str]] | None:
     if value is None:
         return None
     names = ("access_key", "secret_key")
-    pairs = value if isinstance(value, list) else [None]
+    pairs: list[Any] = value if isinstance(value, list) else [None]
     if not all(isinstance(pair, dict) and set(pair) == set(names) and all(pair.values()) for pair in pairs):
         message = f"{LEADSQUARED} takes a list of objects with {' and '.join(names)}"
         raise ControlError(message)
