@@ -53,6 +53,13 @@ class SandboxClient(Sandbox):
             assert time.monotonic() < end, "no call came"
             time.sleep(0.005)
 
+    def wait_until_idle(self, api: str) -> None:
+        """Wait until no call of an API is in flight."""
+        end = time.monotonic() + 10.0
+        while self.stats(api)["in_flight"]:
+            assert time.monotonic() < end, "a call is still in flight"
+            time.sleep(0.005)
+
     def page(self, **query: Any) -> requests.Response:
         return self.session.get(f"{self.url}/v2/customers", params=query, headers=KEY, timeout=10)
 
