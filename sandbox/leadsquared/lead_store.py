@@ -163,9 +163,8 @@ class LeadStore:
 
     def merge(self, lost_id: str, kept_id: str) -> None:
         """Merge a lead into another: its id vanishes, its values fill the gaps of the lead that is kept."""
-        lost = self.by_id[lost_id]
+        lost, kept = self.by_id[lost_id], self.by_id[kept_id]
         self.delete(lost_id)
-        kept = self.by_id[kept_id]
         gaps = {name: lost[name] for name in self.fields if not kept[name] and lost[name] and name not in SYSTEM_FIELDS}
         raised = {name: "1" for name in OPT_OUTS if "1" in (lost.get(name), kept.get(name))}
         self.edit(kept_id, gaps | raised)
