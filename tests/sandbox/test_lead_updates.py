@@ -44,9 +44,7 @@ def test_leads_are_updated_by_id_whatever_their_email(sandbox: SandboxClient, na
 
 def test_who_does_not_exist_is_never_created(sandbox: SandboxClient) -> None:
     ana, _ = ids(sandbox)
-    leads = update(
-        lead(ProspectId=NOBODY, **{**ANA, "EmailAddress": "c@example.com"}), lead(ProspectId=ana, mx_City="X")
-    )
+    leads = update(lead(ProspectId=NOBODY, EmailAddress="c@example.com"), lead(ProspectId=ana, mx_City="X"))
     entry = {"Identifier": "ProspectId", "IdentifierValue": NOBODY, "Reason": MISSING}
     failed = respond(sandbox, leads)
     assert failed["Status"] == {"TotalCount": 2, "SuccessCount": 1, "FailureCount": 1, "Message": "Error"}
