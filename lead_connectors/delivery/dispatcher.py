@@ -9,7 +9,6 @@ import heapq
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -87,7 +86,7 @@ class Dispatcher:
         self._entered: dict[int, float] = {}
         self._ready: dict[str, dict[int, Call]] = {}
         self._behind: dict[int, Lead] = {}
-        self._held: Counter[str] = Counter()
+        self._held: dict[str, int] = {}
         self._names: dict[int, frozenset[str]] = {}
         self._waits_for: dict[int, frozenset[str]] = {}
         self._in_flight: dict[int, Batch] = {}
@@ -194,7 +193,7 @@ class Dispatcher:
 
     def _is_free(self, lead: Lead, earlier: set[str]) -> bool:
         names = lead.identities | self._waits_for.get(lead.number, frozenset())
-        return earlier.isdisjoint(lead.identities) and not any(self._held[name] for name in names)
+        return earlier.isdisjoint(lead.identities) and not any(name in self._held for name in names)
 
     def _plan_for(self, lead: Lead) -> None:
         """Plan a lead that nobody is before. No response to another lead can change its plan."""
@@ -206,7 +205,7 @@ class Dispatcher:
             self._forget(place)
             return
         others = names_of(plan) - lead.identities
-        if any(self._held[name] for name in others):
+        if any(name in self._held for name in others):
             # A call for the very lead that this one would write to is not over: it is planned anew after it.
             self._release(place)
             self._behind[place] = lead
@@ -218,10 +217,15 @@ class Dispatcher:
     def _hold(self, place: int, names: frozenset[str]) -> None:
         self._release(place)
         self._names[place] = names
-        self._held.update(names)
+        for name in names:
+            self._held[name] = self._held.get(name, 0) + 1
 
     def _release(self, place: int) -> None:
-        self._held.subtract(self._names.pop(place, ()))
+        for name in self._names.pop(place, ()):
+            if self._held[name] > 1:
+                self._held[name] -= 1
+            else:
+                del self._held[name]
 
     def _free_those_behind(self) -> None:
         earlier: set[str] = set()

@@ -8,9 +8,11 @@ A is sent.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger_file import LedgerFile
 from lead_connectors.delivery.outcome import id_key
 from lead_connectors.delivery.plan import Known, Send
+
+RECENT_HASHES = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,11 @@ class Ledger:
     ) -> None:
         self._file = LedgerFile(path, credential=credential, organisation=organisation, read_only=read_only)
         self._db = self._file.database
-        self._hash = self._file.hash
+        # A lead is looked up, accepted and read back within one batch or two.
+        self._hash = functools.lru_cache(maxsize=RECENT_HASHES)(self._file.hash)
         self._account = self._hash("account", "")
+        self._has_old_identities = self._exists("SELECT 1 FROM identities WHERE field = ''")
+        self._has_open = self._exists("SELECT 1 FROM open_opt_outs")
 
     @property
     def is_kept(self) -> bool:
@@ -93,11 +100,14 @@ class Ledger:
         record = self._record(lead)
         select = "SELECT digest, accepted_at, lead_id, left_out, opt_outs FROM leads WHERE record = ?"
         row = self._db.execute(select, (record,)).fetchone()
-        owned, own, given_up = self._owners(lead, record)
         if row is None:
+            owned, own, given_up = self._owners(lead, record)
             return Known(owned_by_others=owned, given_up=given_up)
         digest, accepted_at, lead_id, left_out, opt_outs = row
         is_same = compare and self._file.is_kept and self._is_same(lead, record, digest)
+        if is_same and not left_out and not self._has_open_opt_outs(record):
+            return Known(is_known=True, accepted_at=accepted_at, is_unchanged=True, lead_id=lead_id)
+        owned, own, given_up = self._owners(lead, record)
         # A field that was left out for another lead's sake is due as soon as it is free.
         is_whole = _names(left_out) <= set(owned)
         return Known(
@@ -193,30 +203,41 @@ class Ledger:
         lead = accepted.plan.lead
         record = self._record(lead)
         lead_hash = None if accepted.lead_id is None else self._lead(accepted.lead_id)
-        if lead_hash is not None:
-            # One lead, one record: with `on_conflict: overwrite`, the later record has it.
-            self._db.execute(
-                "UPDATE leads SET lead_id = NULL, lead = NULL WHERE lead = ? AND record <> ?", (lead_hash, record)
-            )
-        if lead.key is None and not lead.unique:
-            return  # nothing tells its next version from somebody else's
+        row = {
+            "record": record,
+            "digest": self._digest(lead, lead.map_version),
+            "at": lead.rejected_at or now,  # of a reject that is sent again: how old this version is
+            "has_key": lead.key is not None,
+            "lead_id": accepted.lead_id,
+            "lead": lead_hash,
+            "left_out": ",".join(sorted(accepted.plan.left_out)),
+        }
+        is_new = True
+        if lead.key is not None or lead.unique:  # else nothing tells its next version from somebody else's
+            try:
+                is_new = self._upsert(row)
+            except sqlite3.IntegrityError:
+                # One lead, one record: with `on_conflict: overwrite`, the later record has it.
+                self._db.execute("UPDATE leads SET lead_id = NULL, lead = NULL WHERE lead = ?", (lead_hash,))
+                is_new = self._upsert(row)
+        self._remember_opt_outs(lead, record)
+        self._own(accepted.plan, record, is_new=is_new)
+
+    def _upsert(self, row: Mapping[str, object]) -> bool:
+        """Write a row of `leads`. Returns whether the record is new."""
+        changed = self._db.execute(
+            "UPDATE leads SET digest = :digest, accepted_at = :at, left_out = :left_out, "
+            "lead_id = coalesce(:lead_id, lead_id), lead = coalesce(:lead, lead) WHERE record = :record",
+            row,
+        )
+        if changed.rowcount:
+            return False
         self._db.execute(
             "INSERT INTO leads (record, digest, accepted_at, has_key, lead_id, lead, left_out) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (record) DO UPDATE SET digest = excluded.digest, "
-            "accepted_at = excluded.accepted_at, left_out = excluded.left_out, "
-            "lead_id = coalesce(excluded.lead_id, lead_id), lead = coalesce(excluded.lead, lead)",
-            (
-                record,
-                self._digest(lead, lead.map_version),
-                lead.rejected_at or now,  # of a reject that is sent again: how old this version is
-                lead.key is not None,
-                accepted.lead_id,
-                lead_hash,
-                ",".join(sorted(accepted.plan.left_out)),
-            ),
+            "VALUES (:record, :digest, :at, :has_key, :lead_id, :lead, :left_out)",
+            row,
         )
-        self._remember_opt_outs(lead, record)
-        self._own(accepted.plan, record)
+        return True
 
     def _open_opt_outs(self, lead: Lead, lead_id: str) -> None:
         row = self._db.execute("SELECT fields FROM open_opt_outs WHERE lead = ?", (self._lead(lead_id),)).fetchone()
@@ -225,24 +246,29 @@ class Ledger:
             "INSERT OR REPLACE INTO open_opt_outs (lead, account, lead_id, record, fields) VALUES (?, ?, ?, ?, ?)",
             (self._lead(lead_id), self._account, lead_id, self._record(lead), ",".join(sorted(fields))),
         )
+        self._has_open = True
         self._remember_opt_outs(lead, self._record(lead))
 
     def _remember_opt_outs(self, lead: Lead, record: bytes) -> None:
         """A lead that vanishes and is introduced anew must have them again, whatever its record says by then."""
+        if not lead.opt_outs:
+            return
         row = self._db.execute("SELECT opt_outs FROM leads WHERE record = ?", (record,)).fetchone()
         if row is not None and not lead.opt_outs <= _names(row[0]):
             names = ",".join(sorted(lead.opt_outs | _names(row[0])))
             self._db.execute("UPDATE leads SET opt_outs = ? WHERE record = ?", (names, record))
 
-    def _own(self, plan: Send, record: bytes) -> None:
+    def _own(self, plan: Send, record: bytes, *, is_new: bool) -> None:
         """Give a record its identifiers. One that it no longer names stays its own until another takes its place."""
-        emptied = [name for name, value in plan.fields.items() if value is None]
-        self._db.executemany(
-            "DELETE FROM identities WHERE record = ? AND field = ?",
-            [(record, name) for name in (*plan.unique, *emptied)],
-        )
         hashes = {name: self._hash("identity", identity) for name, identity in plan.unique.items()}
-        self._drop_replaced(record, set(hashes.values()))
+        if not is_new:
+            emptied = [name for name, value in plan.fields.items() if value is None]
+            self._db.executemany(
+                "DELETE FROM identities WHERE record = ? AND field = ?",
+                [(record, name) for name in (*hashes, *emptied)],
+            )
+        if self._has_old_identities:
+            self._drop_replaced(record, set(hashes.values()))
         self._db.executemany(
             "INSERT OR REPLACE INTO identities (identity, record, field) VALUES (?, ?, ?)",
             [(identity, record, name) for name, identity in hashes.items()],
@@ -270,7 +296,10 @@ class Ledger:
         return self._hash("digest", json.dumps(content, sort_keys=True, separators=(",", ":"), default=str))
 
     def _has_open_opt_outs(self, record: bytes) -> bool:
-        return self._db.execute("SELECT 1 FROM open_opt_outs WHERE record = ?", (record,)).fetchone() is not None
+        return self._has_open and self._exists("SELECT 1 FROM open_opt_outs WHERE record = ?", record)
+
+    def _exists(self, select: str, *values: object) -> bool:
+        return self._db.execute(f"{select} LIMIT 1", values).fetchone() is not None
 
     def _owners(self, lead: Lead, record: bytes) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
         """API fields whose value is another record's, its own, or given up by another, with the id of its lead."""

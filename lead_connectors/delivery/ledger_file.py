@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import os
 import secrets
@@ -116,7 +115,7 @@ class LedgerFile:
         self.database.close()
 
     def _mac(self, text: str) -> bytes:
-        return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
 
     # The key
 
@@ -193,6 +192,8 @@ class LedgerFile:
             _use_wal(database)
             # A killed process loses nothing. A power cut may lose the newest rows, which are then sent again.
             database.execute("PRAGMA synchronous = NORMAL")
+        else:
+            database.execute("PRAGMA journal_mode = MEMORY")
         _in_one_transaction(database, self._prepare)
         return database
 
