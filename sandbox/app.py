@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.backend import Backend
 from sandbox.fault_responses import edit_response_rows, fault_response, replaces_response
-from sandbox.faults import TRANSPORT_KINDS, Fault, FaultPlan, request_records
+from sandbox.faults import DELAY_KINDS, TRANSPORT_KINDS, Fault, FaultPlan, request_records
 from sandbox.http_messages import CARECYCLE, LEADSQUARED, Request, Response
 from sandbox.leadsquared.api import AUTHENTICATION, LEADS, LeadSquared
 from sandbox.server import Connections
@@ -56,6 +56,7 @@ class Sandbox:
                 query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
                 headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
                 body=await read_body(receive),
+                raw_query=scope["query_string"].decode("latin-1"),
             )
             if rejection is None:
                 status = await self._respond_within_limit(request, ClientConnection(scope["client"], receive, send))
@@ -87,7 +88,7 @@ class Sandbox:
         replaces = fault is not None and replaces_response(fault)
         is_write = self._backend.apis[request.api].is_write(request.method, request.path)
         skips_handler = fault is not None and fault.when == "before" and (replaces or is_write)
-        if skips_handler and fault is not None and fault.kind != "slow":
+        if skips_handler and fault is not None and fault.kind not in DELAY_KINDS:
             response = Response(200, {"Status": "Success", "succeeded": 0})
         else:
             response = self._handle(request)
@@ -115,6 +116,9 @@ class Sandbox:
                 await connection.wait(fault.seconds)
             await send_response(response, connection.send)
             return str(response.status)
+        if fault.kind == "drip":
+            complete = await send_slowly(response, connection, fault.seconds)
+            return str(response.status) if complete else fault.kind
         if fault.kind == "truncated":
             # An incomplete response makes the server close the connection.
             await send_response(response, connection.send, fraction=0.5)
@@ -138,10 +142,12 @@ class ClientConnection:
     receive: Receive
     send: Send
 
-    async def wait(self, seconds: float | None) -> None:
-        """Wait so many seconds (None: for ever), or until the client disconnects."""
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait so many seconds (None: for ever), or until the client disconnects, and return whether it did."""
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.receive(), seconds)
+            message = await asyncio.wait_for(self.receive(), seconds)
+            return bool(message["type"] == "http.disconnect")
+        return False
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -163,6 +169,34 @@ async def send_response(response: Response, send: Send, *, fraction: float = 1.0
         send: The ASGI send function.
         fraction: The share of the body that is sent (0 to 1). `Content-Length` is always that of the whole body.
     """
+    body = await _send_head(response, send)
+    complete = fraction >= 1
+    sent = body if complete else body[: int(len(body) * fraction)]
+    await send({"type": "http.response.body", "body": sent, "more_body": not complete})
+
+
+async def send_slowly(response: Response, connection: ClientConnection, seconds: float | None) -> bool:
+    """Send a response byte by byte.
+
+    Args:
+        response: The response.
+        connection: The client.
+        seconds: The time before each byte of the body.
+
+    Returns:
+        False for a client that did not wait for the last byte.
+    """
+    body = await _send_head(response, connection.send)
+    for byte in body:
+        if await connection.wait(seconds):
+            return False
+        await connection.send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+    await connection.send({"type": "http.response.body", "body": b"", "more_body": False})
+    return True
+
+
+async def _send_head(response: Response, send: Send) -> bytes:
+    """Send status and headers, and return the body, which is still to be sent."""
     body = response.encode()
     headers = {
         "content-type": response.content_type,
@@ -176,6 +210,4 @@ async def send_response(response: Response, send: Send, *, fraction: float = 1.0
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         }
     )
-    complete = fraction >= 1
-    sent = body if complete else body[: int(len(body) * fraction)]
-    await send({"type": "http.response.body", "body": sent, "more_body": not complete})
+    return body

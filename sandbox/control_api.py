@@ -16,8 +16,8 @@ from sandbox.carecycle.reference_data import CAMPAIGNS, CUSTOM_FIELDS, MEMBERS, 
 from sandbox.carecycle.scripted_changes import ScriptError
 from sandbox.faults import Fault, FaultError
 from sandbox.http_messages import CARECYCLE, LEADSQUARED, InvalidJsonError, JsonObject, read_json
-from sandbox.leadsquared.api import LeadSquared
 from sandbox.leadsquared.errors import LeadError
+from sandbox.leadsquared.lead_fields import USERS
 from sandbox.limits import SECONDS_A_DAY
 from sandbox.settings import Window
 
@@ -80,6 +80,7 @@ class ControlApi:
                 "members": MEMBERS,
                 "custom_fields": [field["fieldKey"] for field in CUSTOM_FIELDS],
                 "lead_fields": list(self._backend.leads.fields),
+                "owners": list(USERS),
             }
         )
 
@@ -97,12 +98,13 @@ class ControlApi:
     async def keys(self, request: Request) -> Response:
         """POST keys: the only keys that are valid from now on, for the same organisation as before."""
         body = await read_object(request, {CARECYCLE, LEADSQUARED})
-        carecycle, leadsquared = (self._backend.apis[name] for name in (CARECYCLE, LEADSQUARED))
-        if CARECYCLE in body and isinstance(carecycle, CareCycle):
-            carecycle.keys = set(body[CARECYCLE])
-        if LEADSQUARED in body and isinstance(leadsquared, LeadSquared):
-            leadsquared.keys = {(pair["access_key"], pair["secret_key"]) for pair in body[LEADSQUARED]}
-        return JSONResponse({})
+        carecycle, leadsquared = _api_keys(body.get(CARECYCLE)), _key_pairs(body.get(LEADSQUARED))
+        for api in self._backend.apis.values():
+            if isinstance(api, CareCycle):
+                api.keys = api.keys if carecycle is None else carecycle
+            else:
+                api.keys = api.keys if leadsquared is None else leadsquared
+        return JSONResponse(body)
 
     async def crm(self, request: Request) -> Response:
         """POST crm: what a person does in LeadSquared: delete a lead, merge it into another, or edit it."""
@@ -220,6 +222,28 @@ def _count(body: JsonObject, name: str) -> int:
         message = f"{name} takes a whole number from 0"
         raise ControlError(message)
     return value
+
+
+def _api_keys(value: Any) -> set[str] | None:
+    """Read CareCycle's keys; None where the body has none."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(key, str) and key for key in value):
+        message = f"{CARECYCLE} takes a list of keys"
+        raise ControlError(message)
+    return set(value)
+
+
+def _key_pairs(value: Any) -> set[tuple[str, str]] | None:
+    """Read LeadSquared's pairs of keys; None where the body has none."""
+    if value is None:
+        return None
+    names = ("access_key", "secret_key")
+    pairs: list[Any] = value if isinstance(value, list) else [None]
+    if not all(isinstance(pair, dict) and set(pair) == set(names) and all(pair.values()) for pair in pairs):
+        message = f"{LEADSQUARED} takes a list of objects with {' and '.join(names)}"
+        raise ControlError(message)
+    return {(str(pair["access_key"]), str(pair["secret_key"])) for pair in pairs}
 
 
 async def _error_response(_request: Request, error: Exception) -> Response:

@@ -109,6 +109,8 @@ def edit_response_rows(request: Request, plan: FaultPlan, response: Response) ->
         response.body = _edit_list(response.body, plan, "RowNumber")
     elif isinstance(response.body, dict) and isinstance(response.body.get("items"), list):
         response.body = {**response.body, "items": _edit_list(response.body["items"], plan, "id")}
+    elif isinstance(response.body, dict) and isinstance(response.body.get("Leads"), list):
+        response.body = {**response.body, "Leads": _edit_list(response.body["Leads"], plan, "ProspectID")}
     elif isinstance(response.body, dict) and "succeeded" in response.body:
         _edit_upload_response(request, response.body, plan)
     elif isinstance(response.body, dict) and "Details" in response.body:
@@ -151,6 +153,7 @@ def _edit_list(rows: list[JsonObject], plan: FaultPlan, key: str) -> list[JsonOb
 
 def _edit_upload_response(request: Request, body: JsonObject, plan: FaultPlan) -> None:
     records = request_records(request)
+    body["errors"] = body.get("errors") or []
     for index, fault in plan.rows:
         if index >= len(records):
             continue

@@ -12,7 +12,9 @@ from typing import Any
 from sandbox.http_messages import CARECYCLE, LEADSQUARED, InvalidJsonError, JsonObject, Request, RowError, read_json
 
 ROW_KINDS = frozenset({"fail_row", "drop_row", "repeat_row", "unknown_row"})
-TRANSPORT_KINDS = frozenset({"reset", "timeout", "truncated", "slow"})
+TRANSPORT_KINDS = frozenset({"reset", "timeout", "truncated", "slow", "drip"})
+# The client gets the usual response, late.
+DELAY_KINDS = frozenset({"slow", "drip"})
 RESPONSE_KINDS = frozenset(
     {
         "limit_429",
@@ -32,7 +34,7 @@ RESPONSE_KINDS = frozenset(
 STATUS_KIND = re.compile(r"status_[1-5]\d\d")
 # A row that is missing in the response or stands there twice was applied; all other faults prevent the write.
 AFTER_BY_DEFAULT = ROW_KINDS - {"fail_row"}
-DEFAULT_SECONDS = {"timeout": 3600.0, "slow": 5.0}
+DEFAULT_SECONDS = {"timeout": 3600.0, "slow": 5.0, "drip": 1.0}
 
 
 class FaultError(ValueError):

@@ -28,6 +28,7 @@ class Request:
     Attributes:
         api: `CARECYCLE` or `LEADSQUARED`.
         number: The number of the call since the start or the last reset.
+        raw_query: The query as it arrived, before its percent signs were decoded.
         failing: The rows that a fault makes fail, by index.
         identities: E-mails, phones and ids that a write contains. The handler fills it, so that
             overlapping writes to one person can be found.
@@ -42,6 +43,7 @@ class Request:
     body: bytes
     failing: dict[int, RowError] = field(default_factory=dict)
     identities: set[str] = field(default_factory=set)
+    raw_query: str = ""
 
 
 @dataclass

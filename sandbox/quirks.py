@@ -22,6 +22,10 @@ CHOICES = {
     "update_v2": ("on", "missing", "denied", "denied_200"),
     "search_by_gone_id": ("error", "create"),
     "search_by_spelling": ("ProspectId", "ProspectID"),
+    "duplicate_text": ("same", "constraint", "attribute"),
+    "row_success": ("flags", "affected_rows"),
+    "upload_match": ("external_id", "phone", "email"),
+    "errors_when_none": ("list", "null", "missing"),
 }
 
 
@@ -51,6 +55,8 @@ class Quirks:
     upload_results: bool = False
     postal_or_timezone: str = "request"
     unknown_fields: str = "refuse"
+    upload_match: str = "external_id"
+    errors_when_none: str = "list"
 
     unknown_attribute: str = "row"
     unlisted_options: str = "refuse"
@@ -63,6 +69,9 @@ class Quirks:
     update_v2: str = "on"
     search_by_gone_id: str = "error"
     search_by_spelling: str = "ProspectId"
+    duplicate_text: str = "same"
+    row_success: str = "flags"
+    upper_case_ids: bool = False
 
     limit_form: str = "429"
     retry_after_header: bool = False
@@ -85,6 +94,9 @@ class Quirks:
             default = type(getattr(self, name))
             if type(value) is not default and not (default is float and type(value) is int):
                 message = f"quirk {name!r} takes a {default.__name__}"
+                raise ValueError(message)
+            if default is list and not all(isinstance(item, str) for item in value):
+                message = f"quirk {name!r} takes a list of texts"
                 raise ValueError(message)
             if name in CHOICES and value not in CHOICES[name]:
                 message = f"quirk {name!r} is one of {', '.join(CHOICES[name])}"

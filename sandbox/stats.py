@@ -36,6 +36,7 @@ class Stats:
         self.uploads: list[JsonObject] = []
         self.opt_outs_lowered: list[JsonObject] = []
         self.automations_fired: list[JsonObject] = []
+        self.payloads_lost: list[int] = []
         self.same_person_in_flight: list[JsonObject] = []
         self.faults_fired: Counter[str] = Counter()
         self.history: list[JsonObject] = []
@@ -122,6 +123,7 @@ class Stats:
             "writes": len(self.history),
             "opt_outs_lowered": self.opt_outs_lowered,
             "automations_fired": self.automations_fired,
+            "payloads_lost": self.payloads_lost,
             "same_person_in_flight": self.same_person_in_flight,
             "faults_fired": dict(self.faults_fired),
         }

@@ -24,7 +24,11 @@ CUSTOM_FIELD_SORTS = ("createdAt", "fieldLabel", "fieldType")
 
 
 class CareCycle:
-    """Serves the CareCycle calls from a customer store."""
+    """Serves the CareCycle calls from a customer store.
+
+    Attributes:
+        keys: The keys that are valid now, all of one organisation.
+    """
 
     def __init__(self, settings: Settings, store: CustomerStore, quirks: Quirks, stats: Stats) -> None:
         self._settings = settings

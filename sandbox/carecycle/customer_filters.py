@@ -94,8 +94,9 @@ def _test_customers(parser: QueryParser) -> Filter | None:
 
 
 def _search(parser: QueryParser) -> Filter | None:
-    wanted = parser.unread.pop("search", "").strip().lower()
-    if not wanted:
+    # Not stripped: a plus sign that was not encoded arrives as a space, and then finds no phone number.
+    wanted = parser.unread.pop("search", "").lower()
+    if not wanted.strip():
         return None
 
     def matches(customer: JsonObject) -> bool:

@@ -41,6 +41,23 @@ class CustomerStore:
             return None
         return self.by_id.get(self._ids_by_external_id.get(external_id, external_id))
 
+    def find_by_phone(self, phone: str) -> JsonObject | None:
+        """Return the oldest customer with this phone number, in the E.164 form."""
+        return next((customer for customer in self.by_id.values() if customer["callerId"] == phone), None)
+
+    def find_by_email(self, email: str | None) -> JsonObject | None:
+        """Return the oldest customer with this e-mail; upper and lower case do not matter."""
+        if not email:
+            return None
+        wanted = email.lower()
+        return next((customer for customer in self.by_id.values() if _comparable_email(customer) == wanted), None)
+
+    def set_external_id(self, customer: JsonObject, external_id: str) -> None:
+        """Give a customer another `clientCustomerId`; the old one then finds nobody."""
+        self._ids_by_external_id.pop(customer["clientCustomerId"], None)
+        self._ids_by_external_id[external_id] = customer["id"]
+        customer["clientCustomerId"] = external_id
+
     def add(self, customer: JsonObject) -> None:
         """Add a customer."""
         self.by_id[customer["id"]] = customer

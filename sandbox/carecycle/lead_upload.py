@@ -102,6 +102,10 @@ class LeadUpload:
             }
         )
         body: JsonObject = {"succeeded": len(written), "failed": len(failures), "errors": failures}
+        if not failures and self._quirks.errors_when_none == "null":
+            body["errors"] = None
+        elif not failures and self._quirks.errors_when_none == "missing":
+            del body["errors"]
         if self._quirks.upload_results:
             body["results"] = [_webhook_form(customer) for customer in written]
         return Response(200, body)
@@ -130,7 +134,7 @@ class LeadUpload:
             changes["dateOfBirth"] = _iso_date(record["dateOfBirth"])
         source = _find_source(record.get("sourceId"))
         values = _parse_custom_fields(record.get("customFields", []))
-        customer = self._store.find(record.get("externalId"))
+        customer = self._match(record, changes["callerId"])
         if customer is None:
             customer = self._new_lead(record.get("externalId"), timestamp)
             self._store.add(customer)
@@ -143,6 +147,20 @@ class LeadUpload:
         self._set_custom_fields(customer, values, timestamp)
         identity = {name: record[name] for name in IDENTITY_FIELDS if record.get(name) is not None}
         self._stats.record_write(request, customer["id"], identity, record)
+        return customer
+
+    def _match(self, record: JsonObject, phone: str) -> JsonObject | None:
+        """Find the customer that a record updates; with the quirk `upload_match`, also one whose id is another."""
+        external_id = record.get("externalId")
+        customer = self._store.find(external_id)
+        if customer is not None or self._quirks.upload_match == "external_id":
+            return customer
+        if self._quirks.upload_match == "phone":
+            customer = self._store.find_by_phone(phone)
+        else:
+            customer = self._store.find_by_email(record.get("email"))
+        if customer is not None and external_id is not None:
+            self._store.set_external_id(customer, external_id)
         return customer
 
     def _new_lead(self, external_id: str | None, timestamp: str) -> JsonObject:

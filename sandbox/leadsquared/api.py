@@ -12,6 +12,8 @@ from sandbox.leadsquared.lead_lookups import LeadLookups
 from sandbox.leadsquared.lead_store import LeadStore
 from sandbox.leadsquared.lead_updates import LeadUpdates
 from sandbox.leadsquared.lead_writes import LeadWrites
+from sandbox.leadsquared.lost_payload import loses_payload, success_of_nothing
+from sandbox.leadsquared.upper_case_ids import with_upper_case_ids
 from sandbox.limits import Rejection
 from sandbox.quirks import Quirks
 from sandbox.settings import Settings
@@ -36,6 +38,7 @@ class LeadSquared:
         self._settings = settings
         self.keys = {(settings.access_key, settings.secret_key)}
         self._quirks = quirks
+        self._stats = stats
         writes = LeadWrites(store, quirks, stats)
         lookups = LeadLookups(store, quirks)
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
@@ -53,21 +56,10 @@ class LeadSquared:
 
     def respond(self, request: Request) -> Response:
         """Respond to a request that is within the limits."""
-        access_key = request.headers.get("x-lsq-accesskey") or request.query.get("accessKey")
-        secret_key = request.headers.get("x-lsq-secretkey") or request.query.get("secretKey")
-        if (access_key, secret_key) not in self.keys:
-            return errors.error_response(401, errors.UNAUTHORIZED, "Invalid access credentials")
-        account_host = self._settings.account_host
-        if account_host and request.path != USER_BY_ACCESS_KEY and request.headers.get("host") != account_host:
-            message = f"Invalid API host. Use the host of your region: {account_host}"
-            return errors.error_response(401, errors.UNAUTHORIZED, message)
-        handler = self._routes.get((request.method, request.path))
-        if handler is None:
-            return errors.error_response(404, errors.NO_SUCH_API, "The API could not be found")
-        content_type = request.headers.get("content-type", "")
-        if request.path in JSON_POSTS and not content_type.startswith("application/json"):
-            return errors.error_response(400, errors.NO_SUCH_API, "Content-Type must be application/json")
-        return handler(request)
+        response = self._respond(request)
+        if self._quirks.upper_case_ids:
+            response.body = with_upper_case_ids(response.body)
+        return response
 
     def over_limit(self, rejection: Rejection) -> Response:
         """Respond to a request over a limit, in the form that the quirk `limit_form` says."""
@@ -83,6 +75,26 @@ class LeadSquared:
     def is_bulk(path: str) -> bool:
         """Return whether the limit for bulk calls counts such a call."""
         return path in BULK_PATHS
+
+    def _respond(self, request: Request) -> Response:
+        access_key = request.headers.get("x-lsq-accesskey") or request.query.get("accessKey")
+        secret_key = request.headers.get("x-lsq-secretkey") or request.query.get("secretKey")
+        if (access_key, secret_key) not in self.keys:
+            return errors.error_response(401, errors.UNAUTHORIZED, "Invalid access credentials")
+        account_host = self._settings.account_host
+        if account_host and request.path != USER_BY_ACCESS_KEY and request.headers.get("host") != account_host:
+            message = f"Invalid API host. Use the host of your region: {account_host}"
+            return errors.error_response(401, errors.UNAUTHORIZED, message)
+        handler = self._routes.get((request.method, request.path))
+        if handler is None:
+            return errors.error_response(404, errors.NO_SUCH_API, "The API could not be found")
+        content_type = request.headers.get("content-type", "")
+        if request.path in JSON_POSTS and not content_type.startswith("application/json"):
+            return errors.error_response(400, errors.NO_SUCH_API, "Content-Type must be application/json")
+        if self.is_write(request.method, request.path) and loses_payload(request):
+            self._stats.payloads_lost.append(request.number)
+            return success_of_nothing(request, self._quirks)
+        return handler(request)
 
     def _user_by_access_key(self, request: Request) -> Response:
         if self._quirks.organisation_hidden:

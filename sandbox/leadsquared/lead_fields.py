@@ -14,6 +14,11 @@ BOOLEAN = "Boolean"
 CUSTOM_FIELD_SET = "CustomObject"
 CARECYCLE_ID = "mx_CareCycle_Id"
 OWNER_ID = fixed_id("lsq-owner")
+USERS = {
+    OWNER_ID: ("Sandbox Administrator", "admin@agency.example.com"),
+    fixed_id("lsq-agent"): ("Sandbox Agent", "agent@agency.example.com"),
+}
+"""The users of the account who can own a lead, by id: their name and e-mail."""
 
 RENDER_TYPES = {
     "Textbox": 1,

@@ -10,7 +10,7 @@ from sandbox.http_messages import InvalidJsonError, JsonObject, Request, Respons
 from sandbox.leadsquared.errors import INVALID_INPUT, MANDATORY, UNKNOWN, error_response
 from sandbox.leadsquared.field_values import phone_digits
 from sandbox.leadsquared.lead_fields import BOOLEAN
-from sandbox.leadsquared.lead_store import EMAIL, LeadStore
+from sandbox.leadsquared.lead_store import EMAIL, PROSPECT_ID, LeadStore
 from sandbox.quirks import Quirks
 
 MAX_IDS = 10_000
@@ -28,6 +28,7 @@ class LeadLookups:
     def __init__(self, store: LeadStore, quirks: Quirks) -> None:
         self._store = store
         self._quirks = quirks
+        self._booleans = {field.name for field in store.fields.values() if field.data_type == BOOLEAN}
 
     def metadata(self, request: Request) -> Response:
         """Respond to LeadsMetaData.Get."""
@@ -38,7 +39,7 @@ class LeadLookups:
 
     def by_id(self, request: Request) -> Response:
         """Respond to Leads.GetById."""
-        return self._find(request, "id", lambda lead, wanted: bool(lead["ProspectID"] == wanted))
+        return self._find(request, "id", lambda lead, wanted: lead[PROSPECT_ID] == self._store.existing_id(wanted))
 
     def by_email(self, request: Request) -> Response:
         """Respond to Leads.GetByEmailaddress."""
@@ -65,9 +66,10 @@ class LeadLookups:
             return error_response(400, INVALID_INPUT, f"Invalid input: {error or 'the body is no UTF-8 JSON'}")
         if unknown := [name for name in columns if name not in self._store.fields]:
             return error_response(500, UNKNOWN, f"Attribute(s) does not exist - {','.join(unknown)}")
-        found = [self._store.by_id[lead_id] for lead_id in dict.fromkeys(ids) if lead_id in self._store.by_id]
+        existing = dict.fromkeys(self._store.existing_id(lead_id) for lead_id in ids)
+        found = [self._store.by_id[lead_id] for lead_id in existing if lead_id is not None]
         page = found[(index - 1) * size : index * size]
-        rows = [{name: self._as_text(lead)[name] for name in columns} for lead in page]
+        rows = [self._as_text({name: lead[name] for name in columns}) for lead in page]
         return Response(200, {"RecordCount": len(found), "Leads": rows})
 
     def _find(self, request: Request, parameter: str, matches: Callable[[JsonObject, str], bool]) -> Response:
@@ -87,10 +89,6 @@ class LeadLookups:
             else value
             for name, value in lead.items()
         }
-
-    @property
-    def _booleans(self) -> set[str]:
-        return {field.name for field in self._store.fields.values() if field.data_type == BOOLEAN}
 
 
 class _RequestError(ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.http_messages import JsonObject
 from sandbox.leadsquared.errors import DUPLICATE, INVALID_INPUT, MANDATORY, NOT_FOUND, UNKNOWN, LeadError
 from sandbox.leadsquared.field_values import comparison_key, stored_field_set, stored_value
-from sandbox.leadsquared.lead_fields import BOOLEAN, CUSTOM_FIELD_SET, OWNER_ID, LeadField
+from sandbox.leadsquared.lead_fields import BOOLEAN, CUSTOM_FIELD_SET, OWNER_ID, USERS, LeadField
 from sandbox.leadsquared.request_body import LeadInput
 from sandbox.quirks import Quirks
 from sandbox.timestamps import Clock
@@ -18,7 +18,8 @@ PROSPECT_ID = "ProspectID"
 SEARCH_BY_ID = "ProspectId"
 EMAIL = "EmailAddress"
 IDS = (SEARCH_BY_ID, PROSPECT_ID)
-SYSTEM_FIELDS = (PROSPECT_ID, "ProspectAutoId", "CreatedOn", "ModifiedOn", "LeadLastModifiedOn", "OwnerId")
+OWNER = "OwnerId"
+SYSTEM_FIELDS = (PROSPECT_ID, "ProspectAutoId", "CreatedOn", "ModifiedOn", "LeadLastModifiedOn", OWNER)
 OPT_OUTS = ("DoNotCall", "DoNotEmail", "DoNotSMS", "DoNotTrack", "mx_Do_Not_Mail")
 
 Values = dict[str, Any]
@@ -69,6 +70,8 @@ class LeadStore:
                 raise LeadError(INVALID_INPUT, f"Attribute {name} takes no Fields")
             else:
                 values[name] = stored_value(field, value, self._quirks)
+        if values.get(OWNER):
+            values |= _owner_values(values[OWNER])
         return values
 
     def match(self, lead: LeadInput) -> str | None:
@@ -142,7 +145,7 @@ class LeadStore:
             name for name in OPT_OUTS if current and name in values and current[name] == "1" and values[name] != "1"
         ]
         lead = self._new_lead() if current is None else current
-        if self._quirks.lost_opt_outs == ["all"] or {*map(str, merged.values())} & {*self._quirks.lost_opt_outs}:
+        if self._loses_opt_outs(lead_id, merged):
             # Answered as success, and not stored: a locked field, a rule of the account.
             values = {name: value for name, value in values.items() if name not in OPT_OUTS}
         self._reindex(lead, values)
@@ -160,9 +163,8 @@ class LeadStore:
 
     def merge(self, lost_id: str, kept_id: str) -> None:
         """Merge a lead into another: its id vanishes, its values fill the gaps of the lead that is kept."""
-        lost = self.by_id[lost_id]
+        lost, kept = self.by_id[lost_id], self.by_id[kept_id]
         self.delete(lost_id)
-        kept = self.by_id[kept_id]
         gaps = {name: lost[name] for name in self.fields if not kept[name] and lost[name] and name not in SYSTEM_FIELDS}
         raised = {name: "1" for name in OPT_OUTS if "1" in (lost.get(name), kept.get(name))}
         self.edit(kept_id, gaps | raised)
@@ -212,7 +214,27 @@ class LeadStore:
                 continue
             owner = self._owners.get((field.name, comparison_key(field, value)))
             if owner is not None and owner != lead_id:
-                raise LeadError(DUPLICATE, f"A Lead with same {field.unique} already exists.")
+                raise LeadError(DUPLICATE, self._duplicate_text(field, value))
+
+    def _duplicate_text(self, field: LeadField, value: str) -> str:
+        texts = {
+            "same": f"A Lead with same {field.unique} already exists.",
+            "constraint": f"Duplicate entry '{value}' for key 'UQ_Prospect_Base_{field.name}'",
+            "attribute": f"A lead with {field.name} {value} already exists",
+        }
+        return texts[self._quirks.duplicate_text]
+
+    def _loses_opt_outs(self, lead_id: str | None, values: Values) -> bool:
+        """Return whether the quirk `lost_opt_outs` names this lead, by its id or a value of a unique field."""
+        names = self._quirks.lost_opt_outs
+        if "all" in names or (lead_id is not None and lead_id in (name.strip("{}").lower() for name in names)):
+            return True
+        return any(
+            comparison_key(field, values[field.name]) == comparison_key(field, name)
+            for field in self._unique
+            if values.get(field.name)
+            for name in names
+        )
 
     def _new_lead(self) -> JsonObject:
         lead: JsonObject = dict.fromkeys(self.fields)
@@ -223,9 +245,7 @@ class LeadStore:
             PROSPECT_ID: str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             "ProspectAutoId": str(len(self.by_id) + 1),
             "Origin": "API",
-            "OwnerId": OWNER_ID,
-            "OwnerIdName": "Sandbox Administrator",
-            "OwnerIdEmailAddress": "admin@agency.example.com",
+            **_owner_values(OWNER_ID),
             "CreatedOn": timestamp,
             "CreatedBy": OWNER_ID,
             "ModifiedBy": OWNER_ID,
@@ -241,3 +261,16 @@ class LeadStore:
                 if values[field.name]:
                     key = (field.name, comparison_key(field, values[field.name]))
                     self._owners[key] = lead[PROSPECT_ID]
+
+
+def _owner_values(owner_id: str) -> Values:
+    """Return the fields of a lead that name its owner.
+
+    Raises:
+        LeadError: The account has no such user.
+    """
+    known_id = owner_id.strip("{}").lower()
+    if known_id not in USERS:
+        raise LeadError(NOT_FOUND, f"{OWNER} does not exist")
+    name, email = USERS[known_id]
+    return {OWNER: known_id, "OwnerIdName": name, "OwnerIdEmailAddress": email}

@@ -72,11 +72,17 @@ class LeadWrites:
             lead_id, created = self._write_lead(request, index, lead, copies, create=create)
         except LeadError as error:
             if create:
-                prefix = "Duplicate: " if error.exception_type == DUPLICATE else ""
+                # Importers look for this word in the message, which the older texts have themselves.
+                needs_word = error.exception_type == DUPLICATE and "Duplicate" not in error.message
+                prefix = "Duplicate: " if needs_word else ""
                 return row | {"ErrorMessage": f"{prefix}{error.message}"}
             return row | {"ExceptionType": error.exception_type, "ErrorMessage": error.message}
         row |= {"LeadId": lead_id, "LeadCreated": created}
-        return row if create else row | {"LeadUpdated": not created, "AffectedRows": 1}
+        if create:
+            return row
+        if self._quirks.row_success == "affected_rows":
+            return row | {"LeadCreated": False, "AffectedRows": 1}
+        return row | {"LeadUpdated": not created, "AffectedRows": 1}
 
     def _write_lead(
         self, request: Request, index: int, lead: LeadInput, copies: int, *, create: bool

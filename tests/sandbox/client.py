@@ -17,10 +17,26 @@ LEADS = "/v2/LeadManagement.svc/"
 UPSERT = f"{LEADS}Lead/Bulk/CreateOrUpdate"
 CREATE = f"{LEADS}Lead/Bulk/Create"
 SINGLE = f"{LEADS}Lead.CreateOrUpdate"
+UPDATE = f"{LEADS}Lead/Bulk/UpdateV2"
+BY_IDS = f"{LEADS}Leads/Retrieve/ByIds"
 
 
 def lead(**values: str) -> list[dict[str, Any]]:
     return [{"Attribute": name, "Value": value} for name, value in values.items()]
+
+
+def update(*leads: Any) -> dict[str, Any]:
+    """The body of Lead/Bulk/UpdateV2."""
+    return {"LeadPropertiesList": [{"Fields": fields} for fields in leads]}
+
+
+def by_ids(ids: list[str], columns: str = "ProspectID,DoNotCall", page: int = 1, size: int = 1000) -> dict[str, Any]:
+    """The body of Leads/Retrieve/ByIds."""
+    return {
+        "SearchParameters": {"LeadIds": ids},
+        "Columns": {"Include_CSV": columns},
+        "Paging": {"PageIndex": page, "PageSize": size},
+    }
 
 
 class SandboxClient(Sandbox):
@@ -35,6 +51,13 @@ class SandboxClient(Sandbox):
         end = time.monotonic() + 10.0
         while not self.stats(api)["in_flight"]:
             assert time.monotonic() < end, "no call came"
+            time.sleep(0.005)
+
+    def wait_until_idle(self, api: str) -> None:
+        """Wait until no call of an API is in flight."""
+        end = time.monotonic() + 10.0
+        while self.stats(api)["in_flight"]:
+            assert time.monotonic() < end, "a call is still in flight"
             time.sleep(0.005)
 
     def page(self, **query: Any) -> requests.Response:

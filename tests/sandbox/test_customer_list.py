@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -99,6 +100,27 @@ def test_filters_pick_what_they_say(sandbox: SandboxClient) -> None:
     check("startDate", rows[9]["createdAt"], lambda row: row["createdAt"] >= rows[9]["createdAt"])
     check("lastCallStartDate", "2026-06-01", lambda row: (row["lastCallDate"] or "") >= "2026-06-01")
     check("search", "miami", lambda row: "miami" in f"{row['city']} {row['county']}".lower())
+
+
+def test_search_finds_a_customer_by_phone_and_email(sandbox: SandboxClient) -> None:
+    rows = sandbox.get("customers")
+    phones = Counter(row["callerId"] for row in rows)
+    some = next(row for row in rows if row["email"] and phones[row["callerId"]] == 1 and not row["testCustomer"])
+    local = some["callerId"].removeprefix("+1")
+    for text in (some["callerId"], local, some["email"], some["email"].upper()):
+        assert [row["id"] for row in sandbox.items(search=text)] == [some["id"]], text
+    sandbox.upload({"phoneNumber": f"({local[:3]}) {local[3:6]}-{local[6:]}", "timezone": "EST", "externalId": "X"})
+    sandbox.upload({"phoneNumber": "2125552345", "timezone": "EST", "email": f"x{some['email']}", "externalId": "Y"})
+    assert {row["clientCustomerId"] for row in sandbox.items(search=local)} == {some["clientCustomerId"], "X"}
+    assert {row["clientCustomerId"] for row in sandbox.items(search=some["email"])} == {some["clientCustomerId"], "Y"}
+    assert sandbox.items(search="nobody@example.com") == []
+
+
+def test_search_needs_its_plus_sign_encoded(sandbox: SandboxClient) -> None:
+    phone = sandbox.items()[0]["callerId"]
+    raw = sandbox.session.get(f"{sandbox.url}/v2/customers?search={phone}", headers=KEY).json()
+    assert raw["itemsTotal"] == 0
+    assert sandbox.page(search=" ").json()["itemsTotal"] == 300
 
 
 def test_dates_can_be_those_of_policies(sandbox: SandboxClient) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.client import LEADS, SINGLE, UPSERT, SandboxClient, lead
+from tests.sandbox.client import KEY, LEADS, SINGLE, UPSERT, SandboxClient, lead
 
 PEOPLE = [lead(EmailAddress=f"p{n}@example.com") for n in range(3)]
 
@@ -119,6 +120,32 @@ def test_a_slow_response(sandbox: SandboxClient) -> None:
     started = time.monotonic()
     assert len(sandbox.upsert(*PEOPLE)) == 3
     assert time.monotonic() - started >= 0.2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_response_that_drips(sandbox: SandboxClient, when: str) -> None:
+    """No pause is long enough for a limit of each read: only a limit of the whole response ends it."""
+    sandbox.fault("drip", seconds=0.05, times=1, when=when)
+    started = time.monotonic()
+    with sandbox.post_lsq(UPSERT, PEOPLE[:1], stream=True) as response:
+        pieces = [(time.monotonic() - started, piece) for piece in response.iter_content(1)]
+    assert response.status_code == 200
+    assert json.loads(b"".join(piece for _, piece in pieces))[0]["LeadCreated"] is True
+    assert len(pieces) == int(response.headers["Content-Length"])
+    assert pieces[-1][0] >= 0.05 * len(pieces)
+    assert pieces[0][0] < pieces[-1][0] / 2, "the bytes come one by one"
+    assert written(sandbox) == 1
+    assert sandbox.get("stats")["faults_fired"] == {"drip": 1}
+
+
+def test_who_leaves_a_dripping_response_is_let_go(sandbox: SandboxClient) -> None:
+    sandbox.fault("drip", times=1)
+    with sandbox.session.get(f"{sandbox.url}/v2/customers", headers=KEY, stream=True, timeout=10) as response:
+        assert response.status_code == 200
+        assert sandbox.stats("carecycle")["in_flight"] == 1
+    sandbox.wait_until_idle("carecycle")
+    assert sandbox.stats("carecycle")["answers_by_status"] == {"drip": 1}
+    assert sandbox.page().status_code == 200
 
 
 def test_one_record_sinks_its_call(sandbox: SandboxClient) -> None:

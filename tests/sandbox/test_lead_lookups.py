@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.client import LEADS, LSQ_KEYS, SandboxClient, lead
+from tests.sandbox.client import BY_IDS, LEADS, LSQ_KEYS, SandboxClient, by_ids, lead
 
 WHO_AM_I = "/v2/Authentication.svc/UserByAccessKey.Get"
-BY_IDS = f"{LEADS}Leads/Retrieve/ByIds"
 
 
 @pytest.fixture
@@ -32,35 +31,27 @@ def test_by_id_email_and_phone(sandbox: SandboxClient, lead_id: str) -> None:
     assert sandbox.get_lsq(f"{LEADS}Leads.GetByMobileNumber", phone="2125552345").status_code == 404
 
 
-def request(found: list[str], columns: str = "ProspectID,DoNotCall", page: int = 1, size: int = 1000) -> Any:
-    return {
-        "SearchParameters": {"LeadIds": found},
-        "Columns": {"Include_CSV": columns},
-        "Paging": {"PageIndex": page, "PageSize": size},
-    }
-
-
 def test_by_ids(sandbox: SandboxClient, lead_id: str) -> None:
     other = sandbox.upsert(lead(EmailAddress="b@example.com"))[0]["LeadId"]
-    body = sandbox.post_lsq(BY_IDS, request([lead_id, "gone", other])).json()
+    body = sandbox.post_lsq(BY_IDS, by_ids([lead_id, "gone", other])).json()
     assert body["RecordCount"] == 2
     assert {row["ProspectID"]: row["DoNotCall"] for row in body["Leads"]} == {lead_id: "1", other: "0"}
-    assert sandbox.post_lsq(BY_IDS, request([lead_id], "DoNotCall")).json()["Leads"] == [{"DoNotCall": "1"}]
-    assert len(sandbox.post_lsq(BY_IDS, request([lead_id, other], page=2, size=1)).json()["Leads"]) == 1
+    assert sandbox.post_lsq(BY_IDS, by_ids([lead_id], "DoNotCall")).json()["Leads"] == [{"DoNotCall": "1"}]
+    assert len(sandbox.post_lsq(BY_IDS, by_ids([lead_id, other], page=2, size=1)).json()["Leads"]) == 1
 
 
 @pytest.mark.parametrize("missing", ["SearchParameters", "Columns", "Paging"])
 def test_by_ids_needs_all_three_parts(sandbox: SandboxClient, missing: str) -> None:
-    body = request(["x"])
+    body = by_ids(["x"])
     del body[missing]
     assert sandbox.post_lsq(BY_IDS, body).status_code == 400
 
 
 def test_by_ids_limits(sandbox: SandboxClient) -> None:
-    assert sandbox.post_lsq(BY_IDS, request([])).status_code == 400
-    assert sandbox.post_lsq(BY_IDS, request(["x"], size=1001)).status_code == 400
-    assert sandbox.post_lsq(BY_IDS, request(["x"], "")).status_code == 400
-    assert sandbox.post_lsq(BY_IDS, request(["x"], "Nope")).json()["ExceptionType"] == "MXUnknownAttributeException"
+    assert sandbox.post_lsq(BY_IDS, by_ids([])).status_code == 400
+    assert sandbox.post_lsq(BY_IDS, by_ids(["x"], size=1001)).status_code == 400
+    assert sandbox.post_lsq(BY_IDS, by_ids(["x"], "")).status_code == 400
+    assert sandbox.post_lsq(BY_IDS, by_ids(["x"], "Nope")).json()["ExceptionType"] == "MXUnknownAttributeException"
 
 
 def test_metadata(sandbox: SandboxClient) -> None:

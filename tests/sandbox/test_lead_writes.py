@@ -4,7 +4,20 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.client import CREATE, LSQ_KEYS, SINGLE, UPSERT, SandboxClient, lead, started
+from tests.sandbox.client import (
+    BY_IDS,
+    CREATE,
+    LEADS,
+    LSQ_KEYS,
+    SINGLE,
+    UPDATE,
+    UPSERT,
+    SandboxClient,
+    by_ids,
+    lead,
+    started,
+    update,
+)
 
 ANA = {"EmailAddress": "ana@example.com", "FirstName": "Ana"}
 
@@ -70,6 +83,7 @@ def test_create_then_update(sandbox: SandboxClient) -> None:
         ({**ANA, "SearchBy": "Phone"}, "MXInvalidInputException", "SearchBy attribute Phone is missing"),
         ({**ANA, "Phone": "", "SearchBy": "Phone"}, "MXInvalidInputException", "SearchBy attribute Phone is missing"),
         ({**ANA, "ProspectID": "x", "SearchBy": "ProspectId"}, "MXInvalidEntityReferenceException", "Lead not found"),
+        ({**ANA, "OwnerId": "nobody"}, "MXInvalidEntityReferenceException", "OwnerId does not exist"),
         ({**ANA, "mx_KYC": "x"}, "MXInvalidInputException", "mx_KYC takes an empty Value and Fields"),
     ],
 )
@@ -133,6 +147,53 @@ def test_unique_fields_are_unique(sandbox: SandboxClient) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("form", "email", "phone"),
+    [
+        ("same", "A Lead with same Email already exists.", "A Lead with same Phone Number already exists."),
+        (
+            "constraint",
+            "Duplicate entry 'ANA@example.com' for key 'UQ_Prospect_Base_EmailAddress'",
+            "Duplicate entry '2125552345' for key 'UQ_Prospect_Base_Phone'",
+        ),
+        (
+            "attribute",
+            "A lead with EmailAddress ANA@example.com already exists",
+            "A lead with Phone 2125552345 already exists",
+        ),
+    ],
+)
+def test_texts_of_a_duplicate(sandbox: SandboxClient, form: str, email: str, phone: str) -> None:
+    sandbox.upsert(lead(**ANA, Phone="+1-2125552345"))
+    sandbox.quirks(duplicate_text=form)
+    kind = "MXDuplicateEntryException"
+    other = lead(EmailAddress="ANA@example.com", mx_CareCycle_Id="C2", SearchBy="mx_CareCycle_Id")
+    assert [(row["ExceptionType"], row["ErrorMessage"]) for row in sandbox.upsert(other)] == [(kind, email)]
+    single = sandbox.post_lsq(SINGLE, lead(Phone="2125552345", SearchBy="Phone"))
+    assert (single.status_code, single.json()["ExceptionMessage"]) == (500, phone)
+    (row,) = sandbox.post_lsq(CREATE, [lead(EmailAddress="ANA@example.com")]).json()
+    assert row["ErrorMessage"] == (email if form == "constraint" else f"Duplicate: {email}")
+
+
+def test_a_success_may_show_in_affected_rows_only(sandbox: SandboxClient) -> None:
+    sandbox.quirks(row_success="affected_rows")
+    for _ in range(2):
+        row, bad = sandbox.upsert(lead(**ANA), lead(EmailAddress="b@example.com", Nope="1"))
+        lead_id = leads(sandbox)[0]["ProspectID"]
+        flags = {"LeadCreated": False, "LeadUpdated": False}
+        assert row == {"RowNumber": 1, "LeadId": lead_id, **flags, "AffectedRows": 1}
+        assert (bad["LeadId"], bad["AffectedRows"], bad["ExceptionType"]) == ("", 0, "MXUnknownAttributeException")
+
+
+def test_the_owner_is_a_user_of_the_account(sandbox: SandboxClient) -> None:
+    administrator, agent = sandbox.get("reference")["owners"]
+    sandbox.upsert(lead(**ANA))
+    owner = ("OwnerId", "OwnerIdName", "OwnerIdEmailAddress")
+    assert [leads(sandbox)[0][name] for name in owner][:2] == [administrator, "Sandbox Administrator"]
+    sandbox.upsert(lead(**ANA, OwnerId=agent.upper()))
+    assert [leads(sandbox)[0][name] for name in owner] == [agent, "Sandbox Agent", "agent@agency.example.com"]
+
+
 def test_a_changed_email_frees_the_old_one(sandbox: SandboxClient) -> None:
     sandbox.upsert(lead(**ANA, mx_CareCycle_Id="C1"))
     sandbox.upsert(lead(EmailAddress="new@example.com", mx_CareCycle_Id="C1", SearchBy="mx_CareCycle_Id"))
@@ -149,6 +210,31 @@ def test_search_by_id(sandbox: SandboxClient) -> None:
     lead_id = sandbox.upsert(lead(**ANA))[0]["LeadId"]
     (row,) = sandbox.upsert(lead(ProspectID=lead_id, mx_City="Reno", SearchBy="ProspectId"))
     assert (row["LeadId"], row["LeadUpdated"]) == (lead_id, True)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_the_case_of_an_id_does_not_matter(sandbox: SandboxClient, upper: bool) -> None:  # noqa: FBT001
+    sandbox.quirks(upper_case_ids=upper)
+    lead_id = sandbox.upsert(lead(**ANA, mx_CareCycle_Id="c0ffee00-0000-4000-8000-000000000000"))[0]["LeadId"]
+    assert lead_id == (lead_id.upper() if upper else lead_id.lower())
+    for spelling in (lead_id.upper(), lead_id.lower()):
+        (row,) = sandbox.upsert(lead(ProspectID=spelling, mx_City="Reno", SearchBy="ProspectId"))
+        assert (row["LeadId"], row["LeadUpdated"]) == (lead_id, True)
+        assert sandbox.post_lsq(UPDATE, update(lead(ProspectId=spelling, mx_City="Elko"))).json()["Status"] == {
+            "TotalCount": 1,
+            "SuccessCount": 1,
+            "FailureCount": 0,
+            "Message": "Success",
+        }
+        (found,) = sandbox.get_lsq(f"{LEADS}Leads.GetById", id=spelling).json()
+        assert (found["ProspectID"], found["OwnerId"].isupper()) == (lead_id, upper)
+        assert found["mx_CareCycle_Id"] == "c0ffee00-0000-4000-8000-000000000000", "a text, not an id"
+        read = sandbox.post_lsq(BY_IDS, by_ids([spelling, lead_id])).json()
+        assert (read["RecordCount"], read["Leads"][0]["ProspectID"]) == (1, lead_id)
+    single = sandbox.post_lsq(SINGLE, lead(**ANA)).json()
+    assert single["Message"]["Id"] == lead_id
+    both = [lead(ProspectID=each, mx_City="Reno", SearchBy="ProspectId") for each in (lead_id.upper(), lead_id.lower())]
+    assert [row["ErrorMessage"] for row in sandbox.upsert(*both)] == ["2 Duplicate Lead(s) provided"] * 2
 
 
 def test_the_same_lead_twice_in_a_call_fails_both(sandbox: SandboxClient) -> None:

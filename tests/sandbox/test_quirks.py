@@ -75,7 +75,18 @@ def test_moments_may_be_postgres_text(sandbox: SandboxClient, form: str, end: st
     assert one == rows[0]
 
 
-@pytest.mark.parametrize("wrong", [{"nope": 1}, {"next_page": "eleven"}, {"shuffle_ties": 1}, {"page_size_cap": "9"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"nope": 1},
+        {"next_page": "eleven"},
+        {"shuffle_ties": 1},
+        {"page_size_cap": "9"},
+        {"lost_opt_outs": "all"},
+        {"lost_opt_outs": [1]},
+        {"duplicate_text": "other"},
+    ],
+)
 def test_wrong_quirks_are_rejected(sandbox: SandboxClient, wrong: dict[str, Any]) -> None:
     response = sandbox.session.post(f"{sandbox.url}/__sandbox__/quirks", json=wrong)
     assert response.status_code == 400

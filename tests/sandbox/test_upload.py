@@ -75,6 +75,62 @@ def test_without_external_id_every_upload_is_somebody_new(sandbox: SandboxClient
     assert len(sandbox.get("customers")) == before + 2
 
 
+@pytest.mark.parametrize(
+    ("match", "same"),
+    [
+        ("phone", {"phoneNumber": "(212) 555-2345"}),
+        ("email", {"phoneNumber": "2125552399", "email": "ANA@example.com"}),
+    ],
+)
+def test_who_is_unknown_by_id_is_matched_by_phone_or_email(
+    sandbox: SandboxClient, match: str, same: dict[str, Any]
+) -> None:
+    """The mix-up that "flexible identification" may bring: two people in one customer, and the first has no id left."""
+    sandbox.upload(person(firstName="Ana", email="ana@example.com"))
+    before = sandbox.get("customers")
+    sandbox.quirks(upload_match=match, upload_results=True)
+    ben = {**person(externalId="X-2", firstName="Ben"), **same}
+    (result,) = sandbox.upload(ben).json()["results"]
+    assert (result["id"], result["externalId"], result["firstName"]) == (before[-1]["id"], "X-2", "Ben")
+    assert len(sandbox.get("customers")) == len(before)
+    assert [entry["id"] for entry in sandbox.get("history")] == [before[-1]["id"]] * 2
+    # The first one's id finds nobody, so he comes back by the same phone or e-mail.
+    sandbox.upload(person(firstName="Ana", email="ana@example.com"))
+    assert find(sandbox, "id", before[-1]["id"])["clientCustomerId"] == "X-1"
+
+
+def test_an_external_id_comes_before_phone_and_email(sandbox: SandboxClient) -> None:
+    sandbox.upload(person(), person(externalId="X-2", phoneNumber="2125552346"))
+    sandbox.quirks(upload_match="phone")
+    sandbox.upload(person(phoneNumber="2125552346", firstName="Ana"))
+    assert find(sandbox, "clientCustomerId", "X-1")["firstName"] == "Ana"
+    assert find(sandbox, "clientCustomerId", "X-2")["firstName"] is None
+
+
+def test_without_external_id_a_match_keeps_the_customers_own(sandbox: SandboxClient) -> None:
+    sandbox.upload(person())
+    sandbox.quirks(upload_match="phone")
+    sandbox.upload({"phoneNumber": "2125552345", "timezone": "EST", "city": "Reno"})
+    assert find(sandbox, "clientCustomerId", "X-1")["city"] == "Reno"
+
+
+def test_who_has_no_email_is_matched_with_nobody(sandbox: SandboxClient) -> None:
+    sandbox.quirks(upload_match="email")
+    before = len(sandbox.get("customers"))
+    sandbox.upload(person(email=None), person(externalId="X-2"), person(externalId="X-3", email=""))
+    assert len(sandbox.get("customers")) == before + 3
+
+
+@pytest.mark.parametrize(("form", "shown"), [("list", []), ("null", None), ("missing", "gone")])
+def test_errors_of_an_upload_without_any(sandbox: SandboxClient, form: str, shown: Any) -> None:
+    sandbox.quirks(errors_when_none=form)
+    body = sandbox.upload(person()).json()
+    assert (body["succeeded"], body["failed"], body.get("errors", "gone")) == (1, 0, shown)
+    assert only_error(sandbox.upload(person(phoneNumber="911"))) == "Invalid phone number"
+    sandbox.fault("fail_row", match={"field": "externalId", "value": "X-1"}, when="after", message="odd")
+    assert only_error(sandbox.upload(person())) == "odd"
+
+
 @pytest.mark.parametrize("number", ["+12125552345", "2125552345", "(212) 555-2345"])
 def test_phone_forms_of_the_page(sandbox: SandboxClient, number: str) -> None:
     assert sandbox.upload(person(phoneNumber=number)).json()["succeeded"] == 1
