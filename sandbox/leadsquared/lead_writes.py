@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.http_messages import LEADSQUARED, JsonObject, Request, Response
 from sandbox.leadsquared.errors import DUPLICATE, INVALID_INPUT, UNKNOWN, LeadError, error_response
-from sandbox.leadsquared.lead_store import LeadStore, Values
+from sandbox.leadsquared.lead_store import PROSPECT_ID, LeadStore, Values
 from sandbox.leadsquared.request_body import BodyShapeError, LeadInput, read_bulk, read_single
 from sandbox.quirks import Quirks
 from sandbox.stats import Stats
@@ -95,6 +95,7 @@ class LeadWrites:
         request.identities.update(f"{name}:{value}" for name, value in self._store.identities(lead))
         found_id = None if create else self._store.match(lead)
         lead_id, lowered = self._store.write(found_id, values)
+        request.identities.add(f"{PROSPECT_ID}:{lead_id}")
         self._stats.record_lowered_opt_outs(request, lead_id, lowered)
         identity = {name: lead.values[name] for name, _ in sorted(self._store.identities(lead))}
         payload: dict[str, Any] = {**lead.values, **({"Fields": lead.subfields} if lead.subfields else {})}

@@ -29,12 +29,20 @@ SCHEMA = {
     "schema": {"properties": {name: {} for name in ("id", "first_name", "last_name", "email", "phone", "dnc")}},
     "key_properties": ["id"],
 }
-STEPS = ("update", "run", "kill", "replay", "delete", "merge", "edit")
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One thing that happens; each kind reads the numbers in its own way."""
+    """One thing that happens; each kind reads the numbers in its own way.
+
+    Attributes:
+        kind: What happens; see `STEP`.
+        person: Whose record it is about.
+        email: Position of an e-mail.
+        phone: Position of a phone.
+        flags: Bits; see `History`.
+        at: The call at which a run is killed, or the lead that something is done to.
+    """
 
     kind: str
     person: int = 0
@@ -142,7 +150,7 @@ class History:
         """Everything calms down: each person comes once more, then the rejects are sent again."""
         self.run()
         for name in PEOPLE:
-            self.update(name, *self.current[name].values(), flags=0)
+            self.update(name, self.current[name]["email"], self.current[name]["phone"], flags=0)
         self.run()
         self.check()
         for _ in range(2):
