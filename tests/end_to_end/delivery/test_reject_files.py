@@ -202,3 +202,12 @@ def test_a_full_disk_ends_the_run_with_its_setting_and_its_account(harness: Targ
     again = harness.run(singer(bad, state_every=1), max_reject_percent=100)
     assert again.code == 0
     assert set(harness.rejects()) == {f"p{n}" for n in range(60)}
+
+
+def test_a_dry_run_ends_with_the_exit_code_of_the_run(harness: TargetHarness) -> None:
+    rows = [person(n, **({"phone": "12", "email": "no"} if n < 22 else {})) for n in range(50)]
+    dry = harness.deliver(rows, code=3, dry_run=True)
+    assert (sum(dry["rejected"].values()), dry["unsent"]) == (22, 28)
+    assert harness.reject_files() == []
+    assert sum(harness.deliver(rows, code=3)["rejected"].values()) == 22
+    harness.deliver(rows, dry_run=True, max_reject_percent=50)
