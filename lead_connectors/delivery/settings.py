@@ -143,23 +143,24 @@ def delivery_settings(
             th.StringType(min_length=1),
             default="rejects",
             title="Rejects folder",
-            description="Folder for rejected records: one file for each stream and run, ready to be sent again. Only "
-            "this user can read it.",
+            description="Folder for rejected records: in it a folder for each target, and there one file for each "
+            "stream and run, ready to be sent again. Only this user can read it.",
         ),
         th.Property(
             "max_reject_percent",
             th.NumberType(minimum=0, maximum=100),
             default=10,
             title="Reject limit",
-            description="Percentage of the records accounted for so far. Above it (and above 10 rejects; conflicts do "
-            "not count) the run stops with exit code 3.",
+            description="Percentage of the records accounted for, judged from the 100th on and at the end. Above it "
+            "(and above 10 rejects; conflicts do not count) the run stops with exit code 3.",
         ),
         th.Property(
             "ledger_path",
             th.StringType,
             title="Ledger",
-            description="SQLite file that remembers, as keyed hashes, what was accepted: leads that have not changed "
-            "are not sent again, and a second person with the same phone never overwrites the first.",
+            description="SQLite file that remembers which lead each record became and, as keyed hashes, what was "
+            "accepted: leads that have not changed are not sent again, and a second person with the same phone never "
+            "overwrites the first. Its key is in a file beside it: keep both together.",
         ),
         th.Property(
             "resend",
