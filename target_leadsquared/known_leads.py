@@ -6,10 +6,11 @@ SearchBy of the id; no page says what that does with an id that no longer exists
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from lead_connectors.delivery.errors import PartlySentError
@@ -20,7 +21,7 @@ from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.account import UNAUTHORIZED
 from target_leadsquared.attributes import PHONES, PROSPECT_ID, PROSPECT_ID_KEY, Attribute, by_id, is_same
 from target_leadsquared.client import LeadSquaredClient, Named
-from target_leadsquared.response import clean_lead_id
+from target_leadsquared.response import clean_lead_id, read_rejection
 
 logger = logging.getLogger("target-leadsquared")
 
@@ -59,10 +60,12 @@ class KnownLeads:
             CallRejectedError: LeadSquared rejected the call as a whole.
             ConnectorError: The run has to end.
         """
-        outcomes = self._bulk_update(leads, identifiers)
-        if outcomes is None:
-            outcomes = self._upsert_by_id(leads, identifiers)
-        return self._with_proof(outcomes, [lead_id for lead_id, _ in leads])
+
+        def call() -> list[Outcome]:
+            outcomes = self._bulk_update(leads, identifiers)
+            return self._upsert_by_id(leads, identifiers) if outcomes is None else outcomes
+
+        return self._proven(call, [lead_id for lead_id, _ in leads], identifiers)
 
     def update_single(self, lead: Named, *, post_updated_lead: bool) -> Outcome:
         """Update one lead by its id, with the account's automations where they are asked for. As `update`."""
@@ -72,7 +75,7 @@ class KnownLeads:
             body = by_id(attributes, lead_id, id_key)
             return [self._client.upsert_single(body, post_updated_lead=post_updated_lead)]
 
-        return self._with_proof(self._in_one_spelling(call), [lead_id])[0]
+        return self._proven(lambda: self._in_one_spelling(call), [lead_id])[0]
 
     def update_found(self, leads: Sequence[Named], search_by: str, identifiers: Collection[str]) -> list[Outcome]:
         """Update leads that a unique field finds, 25 at most; arguments and errors as `update`.
@@ -80,7 +83,7 @@ class KnownLeads:
         Raises:
             SettingsError: The account does not have the call: what it would not find, no other call may create.
         """
-        return self._client.bulk_update(leads, search_by, identifiers)
+        return self._client.bulk_update(leads, None if search_by == PROSPECT_ID else search_by, identifiers)
 
     def find(self, fields: Mapping[str, Any], search_by: str | None) -> str | None:
         """The id of the lead that LeadSquared finds by a field, looked up by e-mail or phone.
@@ -95,9 +98,12 @@ class KnownLeads:
             phones = []
         elif search_by in PHONES:
             emails, phones = [], [str(fields[search_by])]
-        for lead in self._client.find_all(emails, phones):
-            if search_by is None or is_same(search_by, lead.get(search_by), fields.get(search_by)):
-                return clean_lead_id(lead.get(PROSPECT_ID))
+        for lookup in [*(([email], []) for email in emails), *(([], [phone]) for phone in phones)]:
+            # What is rejected here is one lead's own fault: nobody is found by it.
+            with contextlib.suppress(CallRejectedError):
+                for lead in self._client.find_all(*lookup):
+                    if search_by is None or is_same(search_by, lead.get(search_by), fields.get(search_by)):
+                        return clean_lead_id(lead.get(PROSPECT_ID))
         return None
 
     def read(self, fields_by_id: Mapping[str, frozenset[str]], true_words: Collection[str]) -> dict[str, bool]:
@@ -160,6 +166,23 @@ class KnownLeads:
             self._spells_otherwise.set()
         return list(call(other))
 
+    def _proven(
+        self, call: Callable[[], list[Outcome]], lead_ids: Sequence[str], identifiers: Collection[str] = ()
+    ) -> list[Outcome]:
+        """Make a call; no lead counts as gone without a proof, however the call ends."""
+        try:
+            outcomes = call()
+        except PartlySentError as error:
+            known = {place: one for place, one in error.outcomes.items() if not _is_doubtful(one, lead_ids[place])}
+            if not known:
+                raise error.error from error
+            raise PartlySentError(known, error.error) from error
+        except CallRejectedError as error:
+            outcomes = [read_rejection(error.body, error.code, identifiers, status=error.status)]
+            if len(lead_ids) > 1 or not _is_doubtful(outcomes[0], lead_ids[0]):
+                raise
+        return self._with_proof(outcomes, lead_ids)
+
     def _with_proof(self, outcomes: list[Outcome], lead_ids: Sequence[str]) -> list[Outcome]:
         """`not_found` for leads that reading does not find either, and for no other.
 
@@ -169,7 +192,7 @@ class KnownLeads:
         doubtful = {
             place: lead_id
             for place, (outcome, lead_id) in enumerate(zip(outcomes, lead_ids, strict=True))
-            if outcome.code is RejectCode.NOT_FOUND or _is_other(outcome, lead_id)
+            if _is_doubtful(outcome, lead_id)
         }
         if not doubtful:
             return outcomes
@@ -189,8 +212,10 @@ class KnownLeads:
         return outcomes
 
 
-def _is_other(outcome: Outcome, lead_id: str) -> bool:
-    return outcome.is_delivered and outcome.lead_id is not None and id_key(outcome.lead_id) != id_key(lead_id)
+def _is_doubtful(outcome: Outcome, lead_id: str) -> bool:
+    """Whether the lead may be gone: it was not found, or another one was written to."""
+    is_other = outcome.is_delivered and outcome.lead_id is not None and id_key(outcome.lead_id) != id_key(lead_id)
+    return is_other or outcome.code is RejectCode.NOT_FOUND
 
 
 def update_attributes(attributes: Sequence[Attribute], search_by: str | None) -> Named:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lead_connectors.delivery.errors import PartlySentError
-from lead_connectors.delivery.outcome import Outcome, rejected
-from lead_connectors.delivery.plan import OptOutsOnly, Send
+from lead_connectors.delivery.outcome import rejected
+from lead_connectors.delivery.plan import Free, OptOutsOnly
 from lead_connectors.field_map.build import MapBuilder
 from lead_connectors.field_map.config import MapSettings
 from lead_connectors.field_map.field_map import FieldMap
@@ -19,15 +19,22 @@ from lead_connectors.http.session import Retry
 from lead_connectors.plugin.errors import SettingsError
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.destination import LeadSquaredDestination
-from target_leadsquared.target import TargetLeadSquared
 from tests.delivery.leads import a_lead
-from tests.scripted_session import ScriptedSession
-from tests.target_leadsquared.call_schemas import fits
+from tests.target_leadsquared.scripted_account import (
+    ANN,
+    LEAD_ID,
+    OTHER_ID,
+    calls,
+    codes,
+    destination,
+    plan,
+    row,
+    send,
+    single,
+    updated,
+    written,
+)
 
-LEAD_ID = "a4f351b9-bc2a-44a9-9a38-f1303cca214a"
-ANN = {"FirstName": "Ann", "EmailAddress": "ann@example.com", "Phone": "+1-2125550123"}
-NO_SUCH_LEAD = "Lead does not exist in the system or You do not have permission to update the lead"
-KNOWN = Send(a_lead(0, "ann", fields=ANN), lead_id=LEAD_ID)
 METADATA = [
     {"SchemaName": "EmailAddress", "DataType": "Email", "IsLeadIdentifier": True},
     {"SchemaName": "Phone", "DataType": "Phone", "IsLeadIdentifier": True},
@@ -36,69 +43,34 @@ METADATA = [
 ]
 
 
-def row(number: int, *, created: bool = True, **more: Any) -> dict[str, Any]:
-    return {"RowNumber": number, "LeadId": LEAD_ID, "LeadCreated": created, "LeadUpdated": not created, **more}
-
-
-def updated(leads: int, *missing: str, reason: str = NO_SUCH_LEAD) -> dict[str, Any]:
-    """The response of UpdateV2; it names failed leads only."""
-    entries = [{"Identifier": "ProspectId", "IdentifierValue": name, "Reason": reason} for name in missing]
-    counts = {"TotalCount": leads, "SuccessCount": leads - len(entries), "UnProcessedCount": len(entries)}
-    return {"Status": {**counts, "FailureCount": 0}, "Details": {"UnProcessedLeads": entries}}
-
-
-def written(body: Any, place: int = 0) -> list[tuple[str, str]]:
-    """The attributes of a lead of UpdateV2."""
-    return [(pair["Attribute"], pair["Value"]) for pair in body["LeadPropertiesList"][place]["Fields"]]
-
-
-def destination(*script: Any, **settings: Any) -> tuple[LeadSquaredDestination, ScriptedSession]:
-    given = {"access_key": "a", "secret_key": "b", "preflight": "off", **settings}
-    session = ScriptedSession(*script)
-    return LeadSquaredDestination(TargetLeadSquared(config=given).config, session), session
-
-
-def send(found: LeadSquaredDestination, *fields: dict[str, Any], **plan: Any) -> list[Outcome]:
-    """Send leads as the run does: all of one call."""
-    plans = [Send(a_lead(0, "ann", fields=each), **plan) for each in fields]
-    (call,) = {found.call_of(each) for each in plans}
-    assert len(plans) <= found.leads_a_call(call)
-    return found.send(call, [found.body(each) for each in plans])
-
-
-def codes(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.code.value if outcome.code else outcome.status.value for outcome in outcomes]
-
-
 @pytest.mark.parametrize(
-    ("mode", "path", "script"),
+    ("mode", "call", "script"),
     [
-        ("upsert", "/v2/LeadManagement.svc/Lead/Bulk/CreateOrUpdate", [[row(1), row(2, created=False)]]),
-        ("create", "/v2/LeadManagement.svc/Lead/Bulk/Create", [[row(1), row(2)]]),
-        ("upsert_single", "/v2/LeadManagement.svc/Lead.CreateOrUpdate", [
-            {"Status": "Success", "Message": {"Id": LEAD_ID, "AffectedRows": 1}},
-            {"Status": "Success", "Message": {"Id": LEAD_ID, "AffectedRows": 1}},
-        ]),
+        ("upsert", "Lead/Bulk/CreateOrUpdate", [[row(1), row(2, created=False)]]),
+        ("create", "Lead/Bulk/Create", [[row(1), row(2)]]),
+        ("upsert_single", "Lead.CreateOrUpdate", [single(), single()]),
     ],
 )  # fmt: skip
-def test_each_write_mode_makes_its_own_call_with_a_body_that_fits(mode: str, path: str, script: list[Any]) -> None:
+def test_each_write_mode_makes_its_own_call_with_a_body_that_fits(mode: str, call: str, script: list[Any]) -> None:
     found, session = destination(*script, write_mode=mode)
-    leads: list[dict[str, Any]] = [{**ANN, "DoNotCall": True}, {"Phone": "+1-2"}]
+    leads = [plan(ANN, opt_outs=["DoNotCall"]), plan({"Phone": "+1-2"})]
     groups = [[lead] for lead in leads] if mode == "upsert_single" else [leads]
     outcomes = [outcome for group in groups for outcome in send(found, *group)]
     assert all(outcome.is_delivered and outcome.lead_id == LEAD_ID for outcome in outcomes)
-    assert {call.path for call in session.made} == {path}
-    assert all(fits(call.json, mode) for call in session.made)
-    assert {call.retry for call in session.made} == {Retry.ASK if mode == "create" else Retry.ALWAYS}
+    assert set(calls(session)) == {call}
+    assert ("DoNotCall", "true") in written(session.made[0])
+    assert {made.retry for made in session.made} == {Retry.ASK if mode == "create" else Retry.ALWAYS}
     if mode == "upsert_single":
-        assert [call.params for call in session.made] == [{"postUpdatedLead": "false"}] * 2
+        assert [made.params for made in session.made] == [{"postUpdatedLead": "false"}] * 2
 
 
 def test_leads_a_call_follow_the_write_mode_and_the_setting() -> None:
     assert [destination(write_mode=mode)[0].batch_size for mode in ("upsert", "create", "upsert_single")] == [25, 50, 1]
     assert destination(batch_size_rows=7)[0].batch_size == 7
     modes = ("upsert", "create", "update", "upsert_single")
-    known = [(found := destination(write_mode=mode)[0]).leads_a_call(found.call_of(KNOWN)) for mode in modes]
+    known = [
+        (found := destination(write_mode=mode)[0]).leads_a_call(found.call_of(plan(ANN, LEAD_ID))) for mode in modes
+    ]
     assert known == [25, 25, 25, 1], "known leads go by a call of their own"
 
 
@@ -118,7 +90,11 @@ def test_settings_that_contradict_each_other_are_named(settings: dict[str, Any],
 def test_rows_that_were_rejected_for_the_rate_limit_are_sent_again() -> None:
     limited = {"RowNumber": 2, "ExceptionType": "MXAPIRateLimitExceededException"}
     found, session = destination([row(1), limited, row(3)], [row(1, created=False)])
-    assert codes(send(found, *({**ANN, "FirstName": name} for name in "abc"))) == ["created", "updated", "created"]
+    assert codes(send(found, *(plan({**ANN, "FirstName": name}) for name in "abc"))) == [
+        "created",
+        "updated",
+        "created",
+    ]
     assert [len(call.json) for call in session.made] == [3, 1]
     assert session.made[1].json[0][0] == {"Attribute": "FirstName", "Value": "b"}
     assert session.retries == 1
@@ -128,7 +104,7 @@ def test_rows_that_are_rejected_for_the_rate_limit_for_ever_fail_the_run() -> No
     limited = {"RowNumber": 1, "ExceptionType": "MXAPIRateLimitExceededException"}
     found, _ = destination(*[[limited]] * 10)
     with pytest.raises(PartlySentError, match="Nothing is lost") as raised:
-        send(found, ANN)
+        send(found, plan(ANN))
     assert isinstance(raised.value.error, TransientError)
     assert raised.value.outcomes == {}
 
@@ -141,11 +117,10 @@ def opt_outs_only(fields: dict[str, Any], lead_id: str | None = None) -> OptOuts
 @pytest.mark.parametrize("mode", ["upsert", "create", "update"])
 def test_an_opt_out_is_raised_on_the_lead_that_is_known_by_its_id_and_on_no_other(mode: str) -> None:
     found, session = destination(updated(1), write_mode=mode, boolean_values=["1", "0"])
-    plan = opt_outs_only(ANN, LEAD_ID)
-    assert codes(found.send(found.call_of(plan), [found.opt_out_body(plan)])) == ["updated"]
-    assert session.made[0].path.endswith("/Lead/Bulk/UpdateV2")
-    assert fits(session.made[0].json, "update")
-    assert written(session.made[0].json) == [("ProspectId", LEAD_ID), ("DoNotCall", "1"), ("DoNotSMS", "1")]
+    only = opt_outs_only(ANN, LEAD_ID)
+    assert codes(found.send(found.call_of(only), [found.opt_out_body(only)])) == ["updated"]
+    assert calls(session) == ["Lead/Bulk/UpdateV2"]
+    assert written(session.made[0]) == [("ProspectId", LEAD_ID), ("DoNotCall", "1"), ("DoNotSMS", "1")]
     assert found.opt_out_body(opt_outs_only(ANN)) is None, "an e-mail may be anybody's, and may create a lead"
 
 
@@ -162,8 +137,7 @@ def test_an_opt_out_is_raised_on_the_lead_that_is_known_by_its_id_and_on_no_othe
 def test_a_lead_can_be_sent_while_it_can_be_found(
     settings: dict[str, Any], left_out: set[str], *, expected: bool
 ) -> None:
-    plan = Send(a_lead(0, "ann", fields=ANN), frozenset(left_out))
-    assert destination(**settings)[0].can_send(plan) is expected
+    assert destination(**settings)[0].can_send(plan(ANN, left_out=frozenset(left_out))) is expected
 
 
 def test_people_are_known_by_the_accounts_identifiers() -> None:
@@ -206,14 +180,14 @@ def test_the_accounts_own_word_for_true_is_only_its_own() -> None:
 
 
 def test_opt_outs_are_read_by_lead_however_ids_are_spelled_and_a_lead_that_is_gone_has_none() -> None:
-    other = "b" + LEAD_ID[1:]
-    flags = {LEAD_ID.upper(): frozenset({"DoNotCall"}), other: frozenset({"DoNotSMS"}), "gone": frozenset({"DoNotSMS"})}
+    sms = frozenset({"DoNotSMS"})
+    flags = {LEAD_ID.upper(): frozenset({"DoNotCall"}), OTHER_ID: sms, "gone": sms}
     rows = [
-        {"ProspectID": f"{{{other.upper()}}}", "DoNotCall": "1", "DoNotSMS": "0"},
+        {"ProspectID": f"{{{OTHER_ID.upper()}}}", "DoNotCall": "1", "DoNotSMS": "0"},
         {"ProspectID": LEAD_ID, "DoNotCall": "1", "DoNotSMS": None},
     ]
     found, session = destination({"Leads": rows})
-    assert found.read_opt_outs(flags) == {LEAD_ID.upper(): True, other: False}
+    assert found.read_opt_outs(flags) == {LEAD_ID.upper(): True, OTHER_ID: False}
     assert session.made[0].json["SearchParameters"]["LeadIds"] == list(flags)
     assert found.max_read == 1000
 
@@ -222,8 +196,8 @@ def test_opt_outs_are_raised_once_more_25_leads_a_call() -> None:
     found, session = destination(updated(25), updated(2), boolean_values=["Yes", "No"])
     found.raise_opt_outs({f"{number:08d}": frozenset({"DoNotSMS", "DoNotCall"}) for number in range(1, 28)})
     assert [len(call.json["LeadPropertiesList"]) for call in session.made] == [25, 2]
-    assert all(fits(call.json, "update") for call in session.made)
-    assert written(session.made[1].json) == [("ProspectId", "00000026"), ("DoNotCall", "Yes"), ("DoNotSMS", "Yes")]
+    assert set(calls(session)) == {"Lead/Bulk/UpdateV2"}
+    assert written(session.made[1]) == [("ProspectId", "00000026"), ("DoNotCall", "Yes"), ("DoNotSMS", "Yes")]
 
 
 def test_a_map_is_fitted_to_the_account_and_the_rest_is_said() -> None:
@@ -267,6 +241,7 @@ def test_the_right_host_is_named_where_the_keys_belong_elsewhere() -> None:
 
 AMBIGUOUS = AmbiguousError("cut off")
 JUST_NOW = "just now"
+LONG_AGO = "2020-01-01 00:00:00.000"
 
 
 def lead_found(**changes: Any) -> list[dict[str, Any]]:
@@ -279,7 +254,7 @@ def lead_found(**changes: Any) -> list[dict[str, Any]]:
         ([AMBIGUOUS, lead_found()], "created", 1),
         ([AMBIGUOUS, [], [], [row(1)]], "created", 2),
         ([AMBIGUOUS, [], lead_found(FirstName="Bob", EmailAddress="")], "conflict", 1),
-        ([AMBIGUOUS, lead_found(CreatedOn="2020-01-01 00:00:00.000")], "conflict", 1),
+        ([AMBIGUOUS, lead_found(CreatedOn=LONG_AGO)], "conflict", 1),
         ([AMBIGUOUS, [], [], AMBIGUOUS, lead_found()], "created", 2),
     ],
     ids=["it arrived", "it did not", "a spouse has the phone", "an old lead", "twice ambiguous"],
@@ -290,7 +265,7 @@ def test_an_ambiguous_create_looks_before_it_sends_again(script: list[Any], expe
         if row_found.get("CreatedOn") == JUST_NOW:
             row_found["CreatedOn"] = now
     found, session = destination(*script, write_mode="create")
-    assert codes(send(found, ANN)) == [expected]
+    assert codes(send(found, plan(ANN))) == [expected]
     assert sum(call.method == "POST" for call in session.made) == writes
     assert session.waits == script.count(AMBIGUOUS)
     assert session.script == []
@@ -299,11 +274,41 @@ def test_an_ambiguous_create_looks_before_it_sends_again(script: list[Any], expe
 def test_an_ambiguous_create_whose_look_up_is_rejected_is_not_sent_again() -> None:
     rejection = CallRejectedError(status=500, code="MXInvalidInputException")
     found, session = destination(AMBIGUOUS, rejection, write_mode="create")
-    assert codes(send(found, ANN)) == ["no_response"]
+    assert codes(send(found, plan(ANN))) == ["no_response"]
     assert sum(call.method == "POST" for call in session.made) == 1
 
 
 def test_an_ambiguous_create_of_somebody_who_cannot_be_looked_up_is_not_sent_again() -> None:
     found, session = destination(AMBIGUOUS, write_mode="create")
-    assert codes(send(found, {"mx_Policy": "7"})) == ["no_response"]
+    assert codes(send(found, plan({"mx_Policy": "7"}))) == ["no_response"]
     assert len(session.made) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "conflicting"),
+    [
+        ([lead_found(CreatedOn=LONG_AGO)], ("EmailAddress", "Phone")),
+        ([lead_found(CreatedOn=LONG_AGO, Phone=None)], ("EmailAddress",)),
+        ([lead_found(FirstName="Bob", EmailAddress="Ann@Example.com", Phone="")], ("EmailAddress",)),
+        ([[], lead_found(FirstName="Bob", EmailAddress="bob@example.com", Phone="12125550123")], ("Phone",)),
+        ([[], lead_found(FirstName="Bob", EmailAddress="", Phone="", Mobile="+1-2125550123")], ("Phone",)),
+        ([[], lead_found(FirstName="Bob", EmailAddress="", Phone="+1-3")], ()),
+    ],
+    ids=["all", "an old e-mail", "e-mail in any case", "a spouse's phone", "a spouse's mobile", "neither"],
+)
+def test_a_conflict_after_an_ambiguous_create_names_what_the_other_lead_has(
+    script: list[Any], conflicting: tuple[str, ...]
+) -> None:
+    found, session = destination(AMBIGUOUS, *script, write_mode="create")
+    (outcome,) = send(found, plan(ANN))
+    assert codes([outcome]) == ["conflict"]
+    assert outcome.conflicting_fields == conflicting
+    assert calls(session).count("Lead/Bulk/Create") == 1
+
+
+def test_fields_are_freed_by_emptying_them_on_the_lead_that_has_them() -> None:
+    found, session = destination(updated(1), write_mode="create")
+    free = Free(a_lead(0, "ann", fields=ANN), OTHER_ID, ("EmailAddress", "Phone"))
+    assert codes(found.send(found.call_of(free), [found.free_body(free)])) == ["updated"]
+    assert calls(session) == ["Lead/Bulk/UpdateV2"]
+    assert written(session.made[0]) == [("ProspectId", OTHER_ID), ("EmailAddress", ""), ("Phone", "")]
