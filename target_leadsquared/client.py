@@ -7,7 +7,7 @@ from typing import Any
 
 from lead_connectors.delivery.errors import PartlySentError
 from lead_connectors.delivery.outcome import Outcome, id_key
-from lead_connectors.http.errors import TransientError
+from lead_connectors.http.errors import CallRejectedError, TransientError
 from lead_connectors.http.session import ApiSession, Retry
 from lead_connectors.plugin.errors import ConnectorError
 from target_leadsquared.attributes import PROSPECT_ID, PROSPECT_ID_KEY, Attribute
@@ -127,6 +127,9 @@ class LeadSquaredClient:
         Args:
             ids: At most `MAX_IDS_A_CALL`.
             columns: Names of lead fields.
+
+        Raises:
+            CallRejectedError: LeadSquared rejected the call, or its response is no list of leads.
         """
         body = {
             "SearchParameters": {"LeadIds": list(ids)},
@@ -135,7 +138,10 @@ class LeadSquaredClient:
         }
         response = self._session.call("POST", BY_IDS, json=body)
         rows = response.get("Leads") if isinstance(response, dict) else None
-        found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        if not isinstance(rows, list):
+            # A response without the list proves of no lead that it does not exist.
+            raise CallRejectedError(status=200, code="NoLeads", call="Leads/Retrieve/ByIds")
+        found = [row for row in rows if isinstance(row, dict)]
         return {id_key(lead_id): row for row in found if (lead_id := clean_lead_id(row.get(PROSPECT_ID))) is not None}
 
     def _rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from lead_connectors.delivery.batch import send_split
 from lead_connectors.delivery.destination import (
     ConfirmsOptOuts,
     Destination,
@@ -64,11 +66,13 @@ class LeadBody:
         attributes: What is written, SearchBy last where the call takes it.
         lead_id: The lead's id, where it is known.
         search_by: The field that finds it otherwise.
+        is_whole: Whether a lead that was created of it would not be empty.
     """
 
     attributes: list[Attribute]
     lead_id: str | None = None
     search_by: str | None = None
+    is_whole: bool = True
 
 
 class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, FreesFields, ConfirmsOptOuts):
@@ -90,13 +94,14 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, FreesFiel
         self._search_by_setting: str = config["search_by"]
         self._boolean_values: Sequence[str] = config["boolean_values"]
         self._id_key = PROSPECT_ID if self._search_by_setting == PROSPECT_ID else PROSPECT_ID_KEY
-        self._known_leads = KnownLeads(self._client, self._id_key)
+        may_create = self._write_mode != UPDATE
+        self._known_leads = KnownLeads(self._client, self._id_key, may_create=may_create)
 
     @override
     def call_of(self, plan: Send | OptOutsOnly | Free) -> str:
         """Known leads are updated by their id, others go by the write mode; an update names one field to search by."""
         if plan.lead_id is not None:
-            return SINGLE if self._write_mode == SINGLE else UPDATE
+            return SINGLE if self._write_mode == SINGLE and isinstance(plan, Send) else UPDATE
         if self._write_mode == UPDATE and isinstance(plan, Send):
             return f"{UPDATE} by {self._search_by(plan.fields)}"
         return self._write_mode
@@ -209,12 +214,13 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, FreesFiel
         """The opt-outs alone, for a lead that is known by its id."""
         if plan.lead_id is None:
             return None
-        return self._lead_body(plan, dict.fromkeys(sorted(plan.lead.opt_outs), True))
+        flags = self._lead_body(plan, dict.fromkeys(sorted(plan.lead.opt_outs), True))
+        return dataclasses.replace(flags, is_whole=False)
 
     @override
     def free_body(self, plan: Free) -> LeadBody:
         """The fields, empty, for a lead that is known by its id."""
-        return LeadBody(build_attributes(dict.fromkeys(plan.freed), search_by=None), plan.lead_id)
+        return LeadBody(build_attributes(dict.fromkeys(plan.freed), search_by=None), plan.lead_id, is_whole=False)
 
     def _lead_body(self, plan: Send | OptOutsOnly, fields: Mapping[str, Any]) -> LeadBody:
         search_by = None if plan.lead_id is not None else self._search_by(fields)
@@ -247,7 +253,8 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, FreesFiel
             return [self._send_single(lead) for lead in leads]
         if call == UPDATE:
             named: list[Named] = [(lead.lead_id or "", lead.attributes) for lead in leads]
-            return self._known_leads.update(named, self._identifiers)
+            never_create = {lead.lead_id or "" for lead in leads if not lead.is_whole}
+            return self._known_leads.update(named, self._identifiers, never_create=never_create)
         attributes = [lead.attributes for lead in leads]
         if call == CREATE:
             return create_leads(self._client, attributes, self._identifiers)
@@ -296,7 +303,13 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, FreesFiel
         }
         leads: list[Named] = list(flags.items())
         for start in range(0, len(leads), LEADS_A_CALL[UPDATE]):
-            self._known_leads.update(leads[start : start + LEADS_A_CALL[UPDATE]], self._identifiers)
+            send_split(
+                leads[start : start + LEADS_A_CALL[UPDATE]],
+                lambda group: self._known_leads.update(group, self._identifiers, never_create=flags),
+                rejection=self.rejection,
+                culprits=lambda _: (),
+                took=lambda *_: None,  # reading them back tells
+            )
 
     # The account
 

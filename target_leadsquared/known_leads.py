@@ -6,7 +6,6 @@ SearchBy of the id; no page says what that does with an id that no longer exists
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
 import threading
@@ -19,15 +18,23 @@ from lead_connectors.http.errors import CallRejectedError, DeniedError
 from lead_connectors.plugin.errors import ConnectorError
 from lead_connectors.reject_codes import RejectCode
 from target_leadsquared.account import UNAUTHORIZED
-from target_leadsquared.attributes import PHONES, PROSPECT_ID, PROSPECT_ID_KEY, Attribute, by_id, is_same
+from target_leadsquared.attributes import (
+    PHONES,
+    PROSPECT_ID,
+    PROSPECT_ID_KEY,
+    Attribute,
+    by_id,
+    is_same,
+)
 from target_leadsquared.client import LeadSquaredClient, Named
 from target_leadsquared.response import clean_lead_id, read_rejection
 
 logger = logging.getLogger("target-leadsquared")
 
-UNKNOWN_SPELLING = re.compile(r"invalid searchby", re.IGNORECASE)
+UNKNOWN_SPELLING = re.compile(r"(\w+: )?invalid searchby", re.IGNORECASE)
 EMAIL = "EmailAddress"
 GONE = "its lead no longer exists"
+NOT_READ = "the keys' user may not read whether the lead exists"
 NO_PERMISSION = "the lead exists, and the keys' user may not update it"
 
 
@@ -36,22 +43,27 @@ class KnownLeads:
 
     Args:
         client: Makes the calls.
-        id_key: How SearchBy spells the lead's id: ProspectId, or ProspectID.
+        key: How SearchBy spells the lead's id: ProspectId, or ProspectID.
+        may_create: Whether a call that can create a lead may be made for one that was there.
     """
 
-    def __init__(self, client: LeadSquaredClient, id_key: str = PROSPECT_ID_KEY) -> None:
+    def __init__(self, client: LeadSquaredClient, key: str = PROSPECT_ID_KEY, *, may_create: bool = True) -> None:
         self._client = client
-        self._id_keys = [id_key, *({PROSPECT_ID_KEY, PROSPECT_ID} - {id_key})]
+        self._id_keys = [key, *({PROSPECT_ID_KEY, PROSPECT_ID} - {key})]
+        self._may_create = may_create
         # Events, because several threads read them: each goes one way, once.
         self._lacks_bulk_update = threading.Event()
         self._spells_otherwise = threading.Event()
 
-    def update(self, leads: Sequence[Named], identifiers: Collection[str]) -> list[Outcome]:
+    def update(
+        self, leads: Sequence[Named], identifiers: Collection[str], *, never_create: Collection[str] = ()
+    ) -> list[Outcome]:
         """Update leads by their ids, 25 at most.
 
         Args:
             leads: The id and the attributes of each lead.
             identifiers: The account's unique fields, to tell which one is in conflict.
+            never_create: Ids of leads of which an empty lead would be created, such as by opt-outs alone.
 
         Returns:
             One outcome a lead, in order; `not_found` only where the lead does not exist any more.
@@ -63,7 +75,7 @@ class KnownLeads:
 
         def call() -> list[Outcome]:
             outcomes = self._bulk_update(leads, identifiers)
-            return self._upsert_by_id(leads, identifiers) if outcomes is None else outcomes
+            return self._upsert_by_id(leads, identifiers, never_create) if outcomes is None else outcomes
 
         return self._proven(call, [lead_id for lead_id, _ in leads], identifiers)
 
@@ -99,11 +111,16 @@ class KnownLeads:
         elif search_by in PHONES:
             emails, phones = [], [str(fields[search_by])]
         for lookup in [*(([email], []) for email in emails), *(([], [phone]) for phone in phones)]:
-            # What is rejected here is one lead's own fault: nobody is found by it.
-            with contextlib.suppress(CallRejectedError):
+            # What is rejected here is one lead's own fault, and what is denied finds nobody.
+            try:
                 for lead in self._client.find_all(*lookup):
-                    if search_by is None or is_same(search_by, lead.get(search_by), fields.get(search_by)):
+                    if _is_found(lead, fields, search_by):
                         return clean_lead_id(lead.get(PROSPECT_ID))
+            except CallRejectedError:
+                continue
+            except DeniedError as error:
+                if error.status == UNAUTHORIZED:
+                    raise
         return None
 
     def read(self, fields_by_id: Mapping[str, frozenset[str]], true_words: Collection[str]) -> dict[str, bool]:
@@ -144,12 +161,33 @@ class KnownLeads:
             )
         return None
 
-    def _upsert_by_id(self, leads: Sequence[Named], identifiers: Collection[str]) -> list[Outcome]:
-        def call(id_key: str) -> list[Outcome]:
-            bodies = [by_id(attributes, lead_id, id_key) for lead_id, attributes in leads]
+    def _upsert_by_id(
+        self, leads: Sequence[Named], identifiers: Collection[str], never_create: Collection[str]
+    ) -> list[Outcome]:
+        """Create-or-update by id; who must not be created is read first, for an id that is gone may create a lead."""
+        asked = [lead_id for lead_id, _ in leads if not self._may_create or lead_id in never_create]
+        there = self._there(asked) if asked else None
+        gone = set() if there is None else {id_key(lead_id) for lead_id in asked} - set(there)
+        left = [(lead_id, attributes) for lead_id, attributes in leads if id_key(lead_id) not in gone]
+
+        def call(key: str) -> list[Outcome]:
+            bodies = [by_id(attributes, lead_id, key) for lead_id, attributes in left]
             return self._client.bulk_upsert(bodies, identifiers)
 
-        return self._in_one_spelling(call)
+        updated = iter(self._in_one_spelling(call) if left else [])
+        is_gone = rejected(RejectCode.NOT_FOUND, GONE)
+        return [is_gone if id_key(lead_id) in gone else next(updated) for lead_id, _ in leads]
+
+    def _there(self, lead_ids: Sequence[str]) -> Collection[str] | None:
+        """Which of these leads exist, by `id_key`; None where the account does not let them be read."""
+        try:
+            return self._client.read_leads(lead_ids, []).keys()
+        except CallRejectedError:
+            return None
+        except DeniedError as error:
+            if error.status == UNAUTHORIZED:
+                raise
+            return None
 
     def _in_one_spelling(self, call: Any) -> list[Outcome]:
         """Make a call with the id as SearchBy; where LeadSquared does not know the spelling, once in the other one."""
@@ -158,10 +196,10 @@ class KnownLeads:
             try:
                 outcomes: list[Outcome] = call(first)
             except CallRejectedError as error:
-                if not UNKNOWN_SPELLING.search(str(error.body)):
+                if not UNKNOWN_SPELLING.match(read_rejection(error.body, error.code).reason):
                     raise
             else:
-                if not any(UNKNOWN_SPELLING.search(outcome.reason) for outcome in outcomes):
+                if not any(UNKNOWN_SPELLING.match(outcome.reason) for outcome in outcomes):
                     return outcomes
             self._spells_otherwise.set()
         return list(call(other))
@@ -197,25 +235,32 @@ class KnownLeads:
         if not doubtful:
             return outcomes
         try:
-            there = self._client.read_leads(list(doubtful.values()), [])
-        except (CallRejectedError, DeniedError):
-            there = {id_key(lead_id): {} for lead_id in doubtful.values()}
+            there = self._there(list(doubtful.values()))
         except ConnectorError as error:
             known = {place: outcome for place, outcome in enumerate(outcomes) if place not in doubtful}
             raise PartlySentError(known, error) from error
         for place, lead_id in doubtful.items():
-            is_there = id_key(lead_id) in there
-            if not is_there and outcomes[place].is_delivered:
+            is_gone = there is not None and id_key(lead_id) not in there
+            if is_gone and outcomes[place].is_delivered:
                 outcomes[place] = rejected(RejectCode.NOT_FOUND, GONE)
-            elif is_there and not outcomes[place].is_delivered:
-                outcomes[place] = rejected(RejectCode.PERMISSION, f"{outcomes[place].reason}; {NO_PERMISSION}")
+            elif not is_gone and not outcomes[place].is_delivered:
+                why = NOT_READ if there is None else NO_PERMISSION
+                outcomes[place] = rejected(RejectCode.PERMISSION, f"{outcomes[place].reason}; {why}")
         return outcomes
+
+
+def _is_found(lead: Mapping[str, Any], fields: Mapping[str, Any], search_by: str | None) -> bool:
+    """Whether a lead that LeadSquared returned really has the value that it was looked for by."""
+    if search_by is not None:
+        return is_same(search_by, lead.get(search_by), fields.get(search_by))
+    pairs = [(EMAIL, EMAIL), *((theirs, ours) for theirs in PHONES for ours in PHONES)]
+    return any(is_same(theirs, lead.get(theirs), fields.get(ours)) for theirs, ours in pairs)
 
 
 def _is_doubtful(outcome: Outcome, lead_id: str) -> bool:
     """Whether the lead may be gone: it was not found, or another one was written to."""
     is_other = outcome.is_delivered and outcome.lead_id is not None and id_key(outcome.lead_id) != id_key(lead_id)
-    return is_other or outcome.code is RejectCode.NOT_FOUND
+    return is_other or (outcome.code is RejectCode.NOT_FOUND and outcome.reason != GONE)
 
 
 def update_attributes(attributes: Sequence[Attribute], search_by: str | None) -> Named:

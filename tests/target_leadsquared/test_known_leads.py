@@ -173,7 +173,7 @@ WAYS: dict[str, list[Any]] = {
     ("reading", "expected"),
     [
         (leads_read(), "not_found"),
-        ({"RecordCount": 0}, "not_found"),
+        ({"RecordCount": 0}, "permission"),
         (leads_read(OTHER_ID), "not_found"),
         (leads_read(LEAD_ID), "permission"),
         (leads_read(f"{{{LEAD_ID.upper()}}}"), "permission"),

@@ -101,10 +101,11 @@ def test_nobody_is_found_by_what_belongs_to_another_record() -> None:
 def test_a_look_up_that_is_rejected_finds_nobody_and_is_that_leads_own_fault() -> None:
     rejection = failure(500, "MXInvalidInputException", "not an e-mail")
     assert look_up(rejection) == (None, [EMAIL])
-    assert look_up(rejection, [lead()], search_by="none") == (LEAD_ID, [EMAIL, PHONE])
+    assert look_up(rejection, [lead(Phone=PHONE)], search_by="none") == (LEAD_ID, [EMAIL, PHONE])
+    assert look_up(failure(403)) == (None, [EMAIL]), "what is denied finds nobody, and ends no run"
 
 
-@pytest.mark.parametrize("error", [failure(401), failure(403), TransientError("later")])
+@pytest.mark.parametrize("error", [failure(401), TransientError("later")])
 def test_a_look_up_that_would_fail_for_every_lead_ends_the_run(error: Exception) -> None:
     with pytest.raises(ConnectorError) as raised:
         look_up(error)

@@ -12,6 +12,7 @@ from lead_connectors.plugin.errors import ConnectorError
 from tests.target_leadsquared.scripted_account import (
     LEAD_ID,
     OTHER_ID,
+    READ,
     UPDATE,
     UPSERT,
     bad_row,
@@ -20,6 +21,7 @@ from tests.target_leadsquared.scripted_account import (
     destination,
     failure,
     known,
+    leads_read,
     plan,
     row,
     send,
@@ -63,10 +65,22 @@ def test_without_the_call_known_leads_are_upserted_by_id_for_the_rest_of_the_run
 
 
 def test_opt_outs_are_raised_without_the_call_too() -> None:
-    found, session = destination(LACKS_UPDATE, [row(1, created=False)])
+    found, session = destination(LACKS_UPDATE, leads_read(LEAD_ID), [row(1, created=False)])
     found.raise_opt_outs({LEAD_ID: frozenset({"DoNotCall"})})
-    assert calls(session) == [UPDATE, UPSERT]
-    assert written(session.made[1]) == [("DoNotCall", "true"), *ID_LAST]
+    assert calls(session) == [UPDATE, READ, UPSERT]
+    assert written(session.made[2]) == [("DoNotCall", "true"), *ID_LAST]
+
+
+def test_opt_outs_of_a_lead_that_is_gone_create_none() -> None:
+    found, session = destination(LACKS_UPDATE, leads_read())
+    found.raise_opt_outs({LEAD_ID: frozenset({"DoNotCall"})})
+    assert calls(session) == [UPDATE, READ]
+
+
+def test_update_creates_nobody_by_an_id_that_is_gone() -> None:
+    found, session = destination(LACKS_UPDATE, leads_read(), write_mode="update")
+    assert codes(send(found, known())) == ["not_found"]
+    assert calls(session) == [UPDATE, READ]
 
 
 @pytest.mark.parametrize(
