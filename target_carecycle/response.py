@@ -48,7 +48,7 @@ def read_upload(response: Any, external_ids: Sequence[str]) -> list[Outcome]:
     # The rest counts as accepted on proof only: as many succeeded as have no error, and each error names one of them.
     adds_up = (
         whole_number(body.get("succeeded")) == len(external_ids) - len(failed)
-        and whole_number(body.get("failed")) == len(failed)
+        and (whole_number(body.get("failed")) == len(failed) or (body.get("failed") is None and not failed))
         and isinstance(rows, list)
         and len(errors) == len(rows) == len(failed)
     )

@@ -49,7 +49,7 @@ from target_leadsquared.client import MAX_IDS_A_CALL, LeadSquaredClient, Named
 from target_leadsquared.create import create_leads
 from target_leadsquared.known_leads import KnownLeads, update_attributes
 from target_leadsquared.lead_fields import identifiers, lead_fields
-from target_leadsquared.preflight import PreflightSettings, check_against_account
+from target_leadsquared.preflight import PreflightSettings, check_against_account, unknown_opt_outs
 from target_leadsquared.response import named_rows, read_rejection
 
 UPSERT, CREATE, UPDATE, SINGLE = "upsert", "create", "update", "upsert_single"
@@ -325,7 +325,13 @@ class LeadSquaredDestination(Destination, LeavesFieldsOut, FindsLeads, FreesFiel
 
     @override
     def describe_account(self) -> list[str]:
-        """How leads are written and found."""
+        """How leads are written and found.
+
+        Raises:
+            SettingsError: `opt_out_fields` names a lead field that the account does not have.
+        """
+        if self._metadata and (unknown := unknown_opt_outs(self._config["opt_out_fields"], self._metadata)):
+            raise SettingsError(" ".join(map(with_full_stop, unknown)))
         search_by = self._search_by_setting
         if search_by == AUTO:
             search_by = "auto: the first of mx_CareCycle_Id (where it identifies), EmailAddress, Phone, Mobile"

@@ -97,7 +97,7 @@ def check_against_account(
         return found
     rows = {str(row["SchemaName"]): row for row in metadata}
     _search_field(settings.search_by, rows, found)
-    _opt_outs(settings.opt_out_fields, rows, found)
+    found.errors += unknown_opt_outs(settings.opt_out_fields, rows.values())
     _lacking(field_map, rows, found)
     for rule in field_map.rules:
         if rule.field in rows:
@@ -119,9 +119,13 @@ def _search_field(search_by: str, rows: Mapping[str, Mapping[str, Any]], found: 
         )
 
 
-def _opt_outs(names: Iterable[str], rows: Mapping[str, Any], found: Findings) -> None:
-    for name in sorted(set(names) - rows.keys() - shipped_names()):
-        found.errors.append(f"opt_out_fields: LeadSquared has no lead field {name}{did_you_mean(name, rows)}")
+def unknown_opt_outs(names: Iterable[str], metadata: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One sentence for each opt-out field that neither the account nor LeadSquared has."""
+    known = {str(row.get("SchemaName")) for row in metadata}
+    return [
+        f"opt_out_fields: LeadSquared has no lead field {name}{did_you_mean(name, known)}"
+        for name in sorted(set(names) - known - shipped_names())
+    ]
 
 
 def _lacking(field_map: FieldMap, rows: Mapping[str, Any], found: Findings) -> None:

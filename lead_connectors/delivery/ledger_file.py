@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hmac
 import os
 import secrets
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from lead_connectors.delivery.errors import LedgerError
 from lead_connectors.delivery.private_files import FILE_MODE, create_private
-from lead_connectors.plugin.errors import SettingsError
+from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 HASH_BYTES = 16
 KEY_BYTES = 32
@@ -22,6 +23,7 @@ FORMAT = 2
 FORMAT_1 = b"format 1"
 """Marks, among the accounts, a ledger that was migrated from format 1."""
 BUSY_SECONDS = 30.0
+NO_ROOM = ("disk is full", "disk I/O error")
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS key_check (hash BLOB NOT NULL);
@@ -246,7 +248,11 @@ class LedgerFile:
         stream = b"".join(self._mac(f"name\0{credential.hex()}\0{block}") for block in blocks)
         return bytes(one ^ other for one, other in zip(text, stream, strict=False))
 
-    def _unusable(self, error: Exception) -> SettingsError:
+    def _unusable(self, error: Exception) -> ConnectorError:
+        if getattr(error, "errno", None) == errno.ENOSPC or any(text in str(error) for text in NO_ROOM):
+            return LedgerError(
+                f"ledger_path: there is no room for {self._path} ({error}). Nothing is lost: make room, and run again."
+            )
         if "locked" in str(error):
             return SettingsError(
                 f"ledger_path: {self._path} is in use by another run. Wait until it has ended, or give each of runs "

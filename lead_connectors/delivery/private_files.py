@@ -16,6 +16,8 @@ from typing import IO, BinaryIO
 from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 FILE_MODE = 0o600
+MAX_NAME_BYTES = 255
+"""A name in a path is never longer, on any usual file system."""
 FOLDER_MODE = 0o700
 
 _TRANSIENT = frozenset(
@@ -65,6 +67,9 @@ def check_folder(folder: Path, setting: str) -> None:
         SettingsError: They cannot.
     """
     existing = folder
+    reason = None
+    if any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in folder.parts):
+        reason = os.strerror(errno.ENAMETOOLONG)
     try:
         while not os.path.lexists(existing) and existing != existing.parent:
             existing = existing.parent
@@ -76,8 +81,10 @@ def check_folder(folder: Path, setting: str) -> None:
             with contextlib.suppress(OSError):
                 probe.unlink()
     except OSError as error:
-        msg = f"{setting}: the folder {existing} cannot be written ({error.strerror or type(error).__name__})."
-        raise SettingsError(msg) from None
+        reason = error.strerror or type(error).__name__
+    if reason is not None:
+        msg = f"{setting}: the folder {existing} cannot be written ({reason})."
+        raise SettingsError(msg)
 
 
 def check_file(path: Path, setting: str) -> None:

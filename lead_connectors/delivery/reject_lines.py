@@ -130,7 +130,8 @@ def open_opt_outs(line: bytes) -> tuple[str, frozenset[str]] | None:
     lead_id, fields = message.get(LEAD_ID), message.get(OPEN_OPT_OUTS)
     if message.get(CODE) != RejectCode.OPT_OUT_OPEN.value or not isinstance(lead_id, str):
         return None
-    return lead_id, frozenset(field for field in fields if isinstance(field, str)) if fields else frozenset()
+    names = fields if isinstance(fields, list) else []
+    return lead_id, frozenset(name for name in names if isinstance(name, str))
 
 
 def record_digests(line: bytes, schema_line: bytes) -> tuple[bytes, bytes]:

@@ -26,6 +26,8 @@ from lead_connectors.delivery.reject_lines import (
     open_opt_outs,
     parse,
     record_digests,
+    reject_code,
+    rejected_at,
 )
 from lead_connectors.plugin.errors import ConnectorError
 from lead_connectors.reject_codes import RejectCode
@@ -313,6 +315,9 @@ class _KnownRejects:
         for line in lines:
             message = parse(line)
             if message is None:
+                code, at = reject_code(line), rejected_at(line)
+                if code is not None and at is not None:  # one that this target wrote, nested too deep to be parsed
+                    self.note(*record_digests(line, b""), code, at)
                 continue
             if is_schema(message):
                 schemas[message["stream"]] = line

@@ -22,6 +22,8 @@ from lead_connectors.plugin.errors import ConnectorError, SettingsError
 
 OPTION = "--replay"
 MAX_LINES_NAMED = 5
+MAX_TIME = 1e12
+"""Seconds since the epoch; a number beyond is no time that a target wrote."""
 
 Place = tuple[int, int]
 """Positions of a file and of a line in it, from 0."""
@@ -273,7 +275,7 @@ class ReplayFiles(RejectStore):
                     broken.append(line + 1)
                 elif message["type"] == "RECORD":
                     is_marked &= self._is_own(path, message)
-                    if self._only in {None, message.get(CODE)}:
+                    if self._only is None or self._only == message.get(CODE):
                         at = _rejected_at(message) or time.time()
                         schema = schemas[message["stream"]]
                         self._records.append(_Record(at, number, line, start, len(text), schema))
@@ -296,7 +298,7 @@ class ReplayFiles(RejectStore):
     def _is_own(self, path: Path, message: dict[str, Any]) -> bool:
         """Whether a record says that this target rejected it."""
         target = message.get(TARGET)
-        if target not in {None, self._target}:
+        if target is not None and target != self._target:
             msg = (
                 f"{OPTION}: {path} holds rejects of another target ({target}). Nothing was sent. Name the files of "
                 f"{self._target}."
@@ -315,7 +317,7 @@ def _is_complete(message: dict[str, Any], schemas: Collection[str]) -> bool:
 
 def _rejected_at(message: dict[str, Any]) -> float | None:
     at = message.get(REJECTED_AT)
-    return float(at) if isinstance(at, (int, float)) else None
+    return float(at) if isinstance(at, (int, float)) and abs(at) < MAX_TIME else None
 
 
 def _version(file: BinaryIO) -> tuple[int, ...]:
@@ -337,5 +339,5 @@ def _broken(path: Path, lines: Sequence[int]) -> str:
     more = f" and {len(lines) - MAX_LINES_NAMED} more" if len(lines) > MAX_LINES_NAMED else ""
     return (
         f"{OPTION}: {path}: not sent, and left in the file: line {named}{more}. Such a line is cut off, is no Singer "
-        "message, or comes before its SCHEMA."
+        "message, is nested too deep, or comes before its SCHEMA."
     )

@@ -291,7 +291,11 @@ class DeliveryRun:
                 again.append(plan.lead)
             else:
                 finished.append(finish)
-        self._finish_all(finished, accepted)
+        try:
+            self._finish_all(finished, accepted)
+        except BaseException:
+            self._dispatcher.finish(batch)
+            raise
         self._dispatcher.finish(batch, again if batch.error is None else ())
         for finish in filter(self._is_followed, finished):
             self._opt_outs.follow(finish.lead, finish.outcome, finish.lead_id or "")

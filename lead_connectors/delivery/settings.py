@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lead_connectors.http.address import address_problems
 from lead_connectors.plugin.common_settings import connection_settings
 
 PATHS = ("rejects_path", "ledger_path", "report_path")
+MAX_CALLS = 1_000_000_000
 TEST_STREAM = "meltano_test_stream"
 """`meltano config test` sends a record on this stream; it is no lead."""
 
@@ -24,20 +26,26 @@ def value_problems(config: Mapping[str, Any]) -> list[str]:
         problems.append(f"default_country must be {accepted}.")
     for name in PATHS:
         try:
-            is_path = "\0" not in str(Path(config.get(name, "")).expanduser())
-        except RuntimeError:  # ~nobody
+            is_path = b"\0" not in os.fsencode(Path(config.get(name, "")).expanduser())
+        except (RuntimeError, UnicodeEncodeError):  # ~nobody, half a character
             is_path = False
         if not is_path:
             problems.append(f"{name} must be a path.")
+    if config.get("streams") == []:
+        problems.append("streams must name at least one stream, or be left out.")
     return problems
 
 
 def rate_limit_type() -> th.ObjectType:
     """``{"calls": n, "seconds": s, "calls_per_day": d}``."""
     return th.ObjectType(
-        th.Property("calls", th.IntegerType(minimum=1), required=True, description="Calls in a window."),
+        th.Property(
+            "calls", th.IntegerType(minimum=1, maximum=MAX_CALLS), required=True, description="Calls in a window."
+        ),
         th.Property("seconds", th.NumberType(exclusive_minimum=0), required=True, description="The window's seconds."),
-        th.Property("calls_per_day", th.IntegerType(minimum=1), description="Calls in any 24 hours."),
+        th.Property(
+            "calls_per_day", th.IntegerType(minimum=1, maximum=MAX_CALLS), description="Calls in any 24 hours."
+        ),
         additional_properties=False,
     )
 

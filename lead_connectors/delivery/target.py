@@ -138,11 +138,20 @@ class DeliveryTarget(SinkTarget, metaclass=abc.ABCMeta):
 
     @override
     def check(self) -> None:
-        """Check credentials, settings and mapping against the account; see `check.py`."""
-        self._check_settings()
-        check_account(self.destination, name=f"{self.name} {self.plugin_version}", config=self.config)
-        self._open_ledger(read_only=True).close()
-        check_maps(self.destination, self._maps, self._fit, self._selection)
+        """Check credentials, settings and mapping against the account; see `check.py`.
+
+        Raises:
+            SettingsError: Something would stop a run; an account that cannot be reached would, too.
+        """
+        try:
+            self._check_settings()
+            check_account(self.destination, name=f"{self.name} {self.plugin_version}", config=self.config)
+            self._open_ledger(read_only=True).close()
+            check_maps(self.destination, self._maps, self._fit, self._selection)
+        except ConnectorError as error:
+            if isinstance(error, SettingsError):
+                raise
+            raise SettingsError(str(error)) from error
         self.logger.info("Check passed: nothing here stops a run.")
 
     @override
@@ -194,10 +203,10 @@ class DeliveryTarget(SinkTarget, metaclass=abc.ABCMeta):
         self.open_run().finish()
 
     def _check_settings(self) -> None:
-        self.destination.check_settings()
         self._paths.check(dry_run=self._dry_run)
         # Made for its errors alone: what is wrong in any account is told before the first call.
         MapBuilder(self.destination.documented_fields, settings=self._map_settings)
+        self.destination.check_settings()
 
     def _finish_in_flight(self, problem: Exception) -> None:
         if self._run is None:
@@ -231,7 +240,7 @@ class DeliveryTarget(SinkTarget, metaclass=abc.ABCMeta):
         first = problem or second
         exit_code = getattr(first, "exit_code", 1) if first else 0
         self.logger.info("%s", self._report.summary(exit_code, api))
-        if self._paths.report is not None:
+        if self._paths.report is not None and self._paths.may_write_report:
             try:
                 self._report.write(self._paths.report, exit_code, api)
             except ConnectorError as error:

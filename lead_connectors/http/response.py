@@ -6,6 +6,7 @@ What an API's errors look like is described by an `ErrorFormat`. This module kno
 from __future__ import annotations
 
 import enum
+import json
 import math
 import re
 import time
@@ -99,10 +100,7 @@ def read_response(status: int, headers: Mapping[str, str], content: bytes, error
         content: The whole body.
         errors: What the API's errors look like.
     """
-    try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        body = None
+    body = _parsed(content)
     fields = body if isinstance(body, dict) else {}
     code = _safe_code(fields.get(errors.code_key)) or f"HTTP {status}"
     is_error = status >= HTTP_BAD_REQUEST or _has_marker(fields, errors)
@@ -114,6 +112,19 @@ def read_response(status: int, headers: Mapping[str, str], content: bytes, error
         return ApiResponse(Verdict.RATE_LIMITED, status, code, body, _valid_limit(named_limit), wait)
     verdict = _verdict(status, code, body, errors, has_marker=_has_marker(fields, errors))
     return ApiResponse(verdict, status, code, body, wait=retry_after(headers) if verdict is Verdict.TRANSIENT else None)
+
+
+def _parsed(content: bytes) -> Any:
+    """The parsed body; None where it is no JSON."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # What orjson rejects and servers send: half a character, NaN, a byte order mark, Latin-1.
+        return json.loads(content.decode("utf-8-sig", "replace"), parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -134,6 +145,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def whole_number(value: Any) -> int | None:
     """Return a number of a response's JSON, which some APIs write as text; None for anything else."""
     if isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
