@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.client import LEADS, SandboxClient, lead
+from tests.sandbox.client import LEADS, UPSERT, SandboxClient, lead
 
 
 def by_id(sandbox: SandboxClient) -> dict[str, dict[str, Any]]:
@@ -105,10 +105,13 @@ def test_latency_does_not_serialise(sandbox: SandboxClient) -> None:
 
 
 def test_two_writes_of_one_person_at_once_are_noticed(sandbox: SandboxClient) -> None:
-    sandbox.post("quirks", {"latency": 0.2})
-    rows = [lead(EmailAddress="a@example.com"), lead(EmailAddress="A@example.com"), lead(EmailAddress="b@example.com")]
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda row: SandboxClient(sandbox.url).upsert(row), rows))
+    # The first write is applied, and its response is still on its way when the others come.
+    sandbox.fault("drip", times=1)
+    with sandbox.post_lsq(UPSERT, [lead(EmailAddress="a@example.com")], stream=True):
+        SandboxClient(sandbox.url).upsert(lead(EmailAddress="A@example.com"))
+        SandboxClient(sandbox.url).upsert(lead(EmailAddress="b@example.com"))
+    sandbox.wait_until_idle("leadsquared")
+    SandboxClient(sandbox.url).upsert(lead(EmailAddress="a@example.com"))
     (noticed,) = sandbox.get("stats")["same_person_in_flight"]
     assert noticed["identities"] == ["EmailAddress:a@example.com"]
 
