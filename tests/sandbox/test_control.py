@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.client import LEADS, SandboxClient, lead
+from tests.sandbox.client import LEADS, UPDATE, UPSERT, SandboxClient, lead, update
 
 
 def by_id(sandbox: SandboxClient) -> dict[str, dict[str, Any]]:
@@ -105,12 +105,18 @@ def test_latency_does_not_serialise(sandbox: SandboxClient) -> None:
 
 
 def test_two_writes_of_one_person_at_once_are_noticed(sandbox: SandboxClient) -> None:
-    sandbox.post("quirks", {"latency": 0.2})
-    rows = [lead(EmailAddress="a@example.com"), lead(EmailAddress="A@example.com"), lead(EmailAddress="b@example.com")]
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda row: SandboxClient(sandbox.url).upsert(row), rows))
-    (noticed,) = sandbox.get("stats")["same_person_in_flight"]
-    assert noticed["identities"] == ["EmailAddress:a@example.com"]
+    # The first write is applied, and its response is still on its way when the others come.
+    sandbox.fault("drip", times=1)
+    other = SandboxClient(sandbox.url)
+    with sandbox.post_lsq(UPSERT, [lead(EmailAddress="a@example.com")], stream=True):
+        by_email, _ = other.upsert(lead(EmailAddress="A@example.com"), lead(EmailAddress="b@example.com"))
+        other.post_lsq(UPDATE, update(lead(ProspectId=by_email["LeadId"].upper(), mx_City="Reno")))
+        other.upsert(lead(EmailAddress="c@example.com"))
+    sandbox.wait_until_idle("leadsquared")
+    other.upsert(lead(EmailAddress="a@example.com"))
+    email, lead_id = "EmailAddress:a@example.com", f"ProspectID:{by_email['LeadId']}"
+    noticed = sandbox.get("stats")["same_person_in_flight"]
+    assert [entry["identities"] for entry in noticed] == [[email, lead_id], [lead_id]]
 
 
 def test_reference_names_what_may_be_named(sandbox: SandboxClient) -> None:
