@@ -166,8 +166,11 @@ class LeadSquaredClient:
             ConnectorError: None of them could be sent.
         """
         left = list(range(leads))
-        for _ in range(MAX_TRIES):
+        for attempt in range(MAX_TRIES):
             try:
+                if attempt:
+                    self._session.quota.pause(self._session.quota.longest_window())
+                    self._session.count_retry()
                 rows = call(left)
             except ConnectorError as error:
                 if outcomes:
@@ -177,7 +180,5 @@ class LeadSquaredClient:
             left = [place for place, row in zip(left, rows, strict=True) if row is None]
             if not left:
                 return
-            self._session.quota.pause(self._session.quota.longest_window())
-            self._session.count_retry()
         msg = "LeadSquared keeps rejecting single rows for its rate limit. Nothing is lost: run again later."
         raise PartlySentError(outcomes, TransientError(msg))

@@ -42,6 +42,8 @@ ADVICE: Mapping[int | str, str] = {
     "GET LeadsMetaData.Get": METADATA_ADVICE,
     "POST Lead/Bulk/Create": "write_mode: create needs this call. If api_url is right, the account or the keys' user "
     "does not have it: use an administrator's keys, or write_mode: upsert.",
+    "POST Lead/Bulk/UpdateV2": "write_mode: update needs this call. If api_url is right, the account or the keys' user "
+    "does not have it: use an administrator's keys, or write_mode: upsert.",
     "POST Lead.CreateOrUpdate": "write_mode: upsert_single needs this call. If api_url is right, the account or the "
     "keys' user does not have it: use an administrator's keys, or write_mode: upsert.",
 }

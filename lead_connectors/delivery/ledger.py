@@ -49,11 +49,11 @@ class OpenOptOut:
 
     Attributes:
         fields: The opt-out fields.
-        is_filed: Whether a reject file holds the record: a person who takes it out there acknowledges it.
+        filed_in: The folder of the reject file that holds the record: a person who takes it out there acknowledges it.
     """
 
     fields: frozenset[str]
-    is_filed: bool = False
+    filed_in: str = ""
 
 
 class Ledger:
@@ -84,6 +84,7 @@ class Ledger:
         self._account = self._hash("account", "")
         self._has_old_identities = self._exists("SELECT 1 FROM identities WHERE field = ''")
         self._has_open = self._exists("SELECT 1 FROM open_opt_outs")
+        self._has_given_up = self._exists("SELECT 1 FROM identities WHERE is_given_up")
 
     @property
     def is_kept(self) -> bool:
@@ -112,6 +113,7 @@ class Ledger:
         digest, accepted_at, lead_id, left_out, opt_outs = row
         is_same = compare and self._file.is_kept and self._is_same(lead, record, digest)
         if is_same and not left_out and not self._has_open_opt_outs(record):
+            self._take_back(record)
             return Known(is_known=True, accepted_at=accepted_at, is_unchanged=True, lead_id=lead_id)
         owned, own, given_up = self._owners(lead, record)
         # A field that was left out for another lead's sake is due as soon as it is free.
@@ -165,6 +167,7 @@ class Ledger:
     def give_up(self, lead: Lead) -> None:
         """Note that a record has other identifiers now, though its lead could not take them: the old ones are free."""
         record = self._record(lead)
+        self._has_given_up = True
         with self._transaction():
             self._db.executemany(
                 "UPDATE identities SET is_given_up = 1 WHERE record = ? AND field = ? AND identity <> ?",
@@ -172,20 +175,26 @@ class Ledger:
             )
 
     def release(self, lead: Lead, fields: Iterable[str]) -> None:
-        """Note that the leads that had these values of a lead no longer have them."""
+        """Note that the leads that had these values of a lead no longer have them: they are not as they were sent."""
+        freed = [(self._hash("identity", lead.unique[name]),) for name in fields]
         with self._transaction():
             self._db.executemany(
-                "DELETE FROM identities WHERE identity = ?",
-                [(self._hash("identity", lead.unique[name]),) for name in fields],
+                "UPDATE leads SET digest = x'' WHERE record = (SELECT record FROM identities WHERE identity = ?)", freed
             )
+            self._db.executemany("DELETE FROM identities WHERE identity = ?", freed)
+
+    def _take_back(self, record: bytes) -> None:
+        """A record that is accepted, or is as it was, has not given up what its lead still has."""
+        if self._has_given_up:
+            self._db.execute("UPDATE identities SET is_given_up = 0 WHERE record = ? AND is_given_up", (record,))
 
     # Opt-outs that are not confirmed
 
     def open_opt_outs(self) -> dict[str, OpenOptOut]:
         """By lead id: what was raised and not confirmed by the runs before."""
-        select = "SELECT lead_id, fields, is_filed FROM open_opt_outs WHERE account = ?"
+        select = "SELECT lead_id, fields, filed_in FROM open_opt_outs WHERE account = ?"
         rows = self._db.execute(select, (self._account,)).fetchall()
-        return {row[0]: OpenOptOut(_names(row[1]), bool(row[2])) for row in rows}
+        return {row[0]: OpenOptOut(_names(row[1]), row[2]) for row in rows}
 
     def confirm_opt_outs(self, lead_ids: Iterable[str]) -> None:
         """These are on their leads, or a person has acknowledged them."""
@@ -193,11 +202,11 @@ class Ledger:
             rows = [(self._lead(lead_id),) for lead_id in lead_ids]
             self._db.executemany("DELETE FROM open_opt_outs WHERE lead = ?", rows)
 
-    def file_opt_outs(self, lead_ids: Iterable[str]) -> None:
-        """The records of these stand in a reject file as open."""
+    def file_opt_outs(self, lead_ids: Iterable[str], folder: str) -> None:
+        """The records of these stand as open in a reject file in this folder."""
         with self._transaction():
-            rows = [(self._lead(lead_id),) for lead_id in lead_ids]
-            self._db.executemany("UPDATE open_opt_outs SET is_filed = 1 WHERE lead = ?", rows)
+            rows = [(folder, self._lead(lead_id)) for lead_id in lead_ids]
+            self._db.executemany("UPDATE open_opt_outs SET filed_in = ? WHERE lead = ?", rows)
 
     def close(self) -> None:
         """Close the file."""
@@ -255,6 +264,7 @@ class Ledger:
             if plan.is_known:
                 emptied = [name for name, value in plan.fields.items() if value is None]
                 replaced += [(record, name) for name in (*hashes, *emptied)]
+            self._take_back(record)
             if self._has_old_identities:
                 self._drop_replaced(record, set(hashes.values()))
             identities += [(identity, record, name) for name, identity in hashes.items()]
@@ -307,22 +317,16 @@ class Ledger:
                 owned.append(name)
         return tuple(owned), tuple(own), given_up
 
-    def _owner(self, identity: str) -> bytes | None:
-        select = "SELECT record FROM identities WHERE identity = ?"
-        row = self._db.execute(select, (self._hash("identity", identity),)).fetchone()
-        return None if row is None else bytes(row[0])
-
     def _record(self, lead: Lead) -> bytes:
         if lead.key is not None:
             return self._hash("record", json.dumps(lead.key, default=str))
-        # A record without a key is known by what finds its lead first. Format 1 knew it by all its identifiers.
-        finds_it = next(iter(lead.unique.values()), "")
-        owner = self._owner(finds_it)
-        if owner is not None:
-            select = "SELECT 1 FROM leads WHERE record = ? AND NOT has_key"
-            if self._db.execute(select, (owner,)).fetchone() is not None:
-                return owner
-        return self._hash("record", json.dumps(["", finds_it]))
+        if self._has_old_identities:
+            # Format 1 knew a record without a key by all its identifiers.
+            old = self._hash("record", json.dumps(["", *sorted(lead.unique.values())]))
+            if self._exists("SELECT 1 FROM leads WHERE record = ?", old):
+                return old
+        # Now by the one that finds its lead first: whoever has another one is somebody else, even on the same phone.
+        return self._hash("record", json.dumps(["", next(iter(lead.unique.values()), "")]))
 
     def _lead(self, lead_id: str) -> bytes:
         return self._hash("lead", id_key(lead_id))

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS identities
 CREATE INDEX IF NOT EXISTS identities_by_record ON identities (record);
 CREATE TABLE IF NOT EXISTS open_opt_outs
     (lead BLOB PRIMARY KEY, account BLOB NOT NULL, lead_id TEXT NOT NULL, record BLOB NOT NULL, fields TEXT NOT NULL,
-     is_filed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+     filed_in TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_opt_outs_by_record ON open_opt_outs (record);
 """
 
@@ -231,9 +231,10 @@ class LedgerFile:
             name = self._sealed(same[2], same[0]).decode()
         elif known and (told is None or any(row[1] is None for row in known.values())):
             msg = (
-                f"ledger_path: {self._path} was written with another key, and the API does not say whether both keys "
-                "are of one account. Give the keys the permission to read it for one run, or name another ledger for "
-                "another account."
+                f"ledger_path: {self._path} was written with another key, and the API did not say whether both keys "
+                "are of one account. While the former key is valid, give both the permission to read the account's "
+                "organisation, run once with the former and then with the new one. Otherwise name another ledger: all "
+                "leads are then sent once more."
             )
             raise SettingsError(msg)
         else:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 
 from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination
+from lead_connectors.delivery.errors import PersonNeededError
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger import Ledger
 from lead_connectors.delivery.outcome import Outcome, Status
@@ -80,6 +81,20 @@ class OptOuts:
         self._settle(stayed)
         self._leave_open(raised)
 
+    def check(self) -> None:
+        """Stop the run where opt-outs are open.
+
+        Raises:
+            PersonNeededError: A person has to raise or acknowledge them.
+        """
+        if self.need_person:
+            msg = (
+                f"{self._report.opt_outs_open} opt-outs are open: no call would take them, or they are not on their "
+                "leads. Their records are in the reject files; raise them by hand. The next run tries those with the "
+                f"code {RejectCode.OPT_OUT_OPEN.value} first. To acknowledge one, take its record out of its file."
+            )
+            raise PersonNeededError(msg)
+
     def end(self) -> None:
         """The run ends: what was not read back stays open for the next one."""
         raised, self._raised = self._raised, {}
@@ -115,10 +130,11 @@ class OptOuts:
         """By lead id, what earlier runs left open, less what a person has acknowledged."""
         filed = self._rejects.open_opt_outs()
         in_ledger = self._ledger.open_opt_outs()
+        folder = self._rejects.folder
+        self._ledger.file_opt_outs(filed, folder)
+        # Only what was kept in this very folder can have been taken out of it.
         acknowledged = {
-            lead_id
-            for lead_id, one in in_ledger.items()
-            if one.is_filed and lead_id not in filed and self._rejects.has_folder
+            lead_id for lead_id, one in in_ledger.items() if one.filed_in == folder != "" and lead_id not in filed
         }
         if acknowledged:
             self._ledger.confirm_opt_outs(acknowledged)
@@ -137,7 +153,7 @@ class OptOuts:
         self._report.opt_outs_raised += len(lead_ids)
 
     def _leave_open(self, raised: Mapping[str, list[tuple[Lead, Outcome]]]) -> None:
-        self._ledger.file_opt_outs(raised)
+        self._ledger.file_opt_outs(raised, self._rejects.folder)
         self._settle(raised)  # the newest record stands in this run's file
         for leads in raised.values():
             for lead, outcome in leads:

@@ -40,8 +40,8 @@ class RejectStore(Protocol):
     """Keeps records that are not done with until they are sent again."""
 
     @property
-    def has_folder(self) -> bool:
-        """Whether there is a folder of records that earlier runs kept."""
+    def folder(self) -> str:
+        """The folder of records that earlier runs kept; empty where there is none."""
 
     @property
     def paths(self) -> list[Path]:
@@ -123,8 +123,8 @@ class RejectFiles(RejectStore):
 
     @property
     @override
-    def has_folder(self) -> bool:
-        return self._folder.is_dir()
+    def folder(self) -> str:
+        return str(self._folder.resolve()) if self._folder.is_dir() else ""
 
     @property
     @override

@@ -147,9 +147,9 @@ class ReplayFiles(RejectStore):
 
     @property
     @override
-    def has_folder(self) -> bool:
-        """False: the files of a replay say nothing about the folder."""
-        return False
+    def folder(self) -> str:
+        """None: the files of a replay say nothing about the folder."""
+        return ""
 
     @property
     @override

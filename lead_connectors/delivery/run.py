@@ -19,7 +19,7 @@ from lead_connectors.delivery.batch import call_of, leads_a_call, send_batch
 from lead_connectors.delivery.checkpoint import Checkpoint
 from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination, FindsLeads, FreesFields, LeavesFieldsOut
 from lead_connectors.delivery.dispatcher import Batch, Dispatcher
-from lead_connectors.delivery.errors import PersonNeededError, SignalledError
+from lead_connectors.delivery.errors import SignalledError
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.ledger import Accepted, Ledger
 from lead_connectors.delivery.opt_outs import OptOuts
@@ -99,7 +99,6 @@ class DeliveryRun:
         useful_in_flight: Callable[[int], int],
         events: queue.SimpleQueue[Any],
     ) -> None:
-        self._destination = destination
         self._ledger = ledger
         self._rejects = rejects
         self._report = report
@@ -221,17 +220,12 @@ class DeliveryRun:
         self._dispatcher.start(flush=True)
         while self._dispatcher.is_busy or self._dispatcher.waiting:
             self.attend(self._events.get())
-            self._dispatcher.start(flush=True)
+            # What comes back, such as from look-ups, fills whole calls while others are on their way.
+            self._dispatcher.start(flush=not self._dispatcher.is_busy)
         self._stop_rules.check(at_end=True)
         self._opt_outs.read_back()
         self._write_safe_state(last=True)
-        if self._opt_outs.need_person:
-            msg = (
-                f"{self._report.opt_outs_open} opt-outs are open: no call would take them, or they are not on their "
-                "leads. Their records are in the reject files; raise them by hand. The next run tries those with the "
-                f"code {RejectCode.OPT_OUT_OPEN.value} first. To acknowledge one, take its record out of its file."
-            )
-            raise PersonNeededError(msg)
+        self._opt_outs.check()
 
     def finish_in_flight(self, seconds: float) -> None:
         """Wait for calls in flight and start no other; then write the STATE that is safe."""

@@ -10,7 +10,6 @@ from typing import Any
 from singer_sdk import typing as th
 
 from lead_connectors.field_map.converters.options import region
-from lead_connectors.http.address import address_problems
 from lead_connectors.plugin.common_settings import connection_settings
 
 PATHS = ("rejects_path", "ledger_path", "report_path")
@@ -20,8 +19,8 @@ TEST_STREAM = "meltano_test_stream"
 
 
 def value_problems(config: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with address, country and paths; see `ConnectorPlugin.value_problems`."""
-    problems = address_problems(config)
+    """Return what is wrong with country, paths and streams; see `ConnectorPlugin.value_problems`."""
+    problems = []
     if "default_country" in config and (accepted := region(config["default_country"])):
         problems.append(f"default_country must be {accepted}.")
     for name in PATHS:

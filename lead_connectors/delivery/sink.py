@@ -128,7 +128,7 @@ class DeliverySink(Sink):
         key = [] if missing or unwritable else [record[name] for name in self.key_properties]
         mapped = field_map.apply(record)
         prepared = self._destination.prepare(mapped, record, key)
-        own_key = {f"{self.stream_name}:{key}"} if key else set()
+        own_key = {f"{self.stream_name}:{[*map(str, key)]}"} if key else set()
         return Lead(
             sources=(source,),
             stream=self.stream_name,

@@ -55,7 +55,7 @@ class SinkTarget(CommandTarget, metaclass=abc.ABCMeta):
 
     @override
     def value_problems(self, config: Mapping[str, Any]) -> list[str]:
-        """Address, country and paths."""
+        """Country, paths and streams; a run's report tells what is wrong with the address."""
         return value_problems(config)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lead_connectors.delivery.errors import PersonNeededError
-from lead_connectors.delivery.outcome import Outcome
+from lead_connectors.delivery.outcome import Outcome, Status
 from lead_connectors.delivery.report import Report
 
 MAX_REJECTS_ALWAYS_ALLOWED = 10
@@ -33,12 +33,12 @@ class StopRules:
         """Take note of one record's outcome."""
         if outcome.is_by_ledger:
             self._in_conflict[stream] += 1
-        else:
+        elif outcome.status is not Status.REJECTED:
             self._sound.add(stream)
 
     @property
     def stream_in_doubt(self) -> str | None:
-        """A stream of which every record so far is in conflict with the ledger: it may have been renamed."""
+        """A stream of which every valid record so far is in conflict with the ledger: it may have been renamed."""
         if self._limit is None:
             return None
         return next((stream for stream in self._in_conflict if stream not in self._sound), None)
@@ -57,10 +57,10 @@ class StopRules:
         stream = self.stream_in_doubt
         if stream is not None and self._in_conflict[stream] >= ALL_IN_CONFLICT:
             msg = (
-                f"All {self._in_conflict[stream]} records of stream {stream} so far belong, by their e-mail or phone, "
-                "to records that the ledger knows from another stream or by another key: the run stops here. If the "
-                "stream was renamed or its key has changed, give it the old name (stream_maps) or key. If these are "
-                "other records of the same people, leave the stream out (streams), or set on_conflict where the target "
+                f"All {self._in_conflict[stream]} valid records of stream {stream} so far belong, by their e-mail or "
+                "phone, to records that the ledger knows from another stream or by another key: the run stops here. If "
+                "the stream was renamed or its key has changed, give it the old name (stream_maps) or key. If these "
+                "are other records of the same people, leave the stream out (streams), or set on_conflict where the target "
                 "has it."
             )
             raise PersonNeededError(msg)

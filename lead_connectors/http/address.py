@@ -58,5 +58,9 @@ def account_of(address: str, key: str) -> str:
     """Return the name of the account that an API counts calls by.
 
     A tap and a target with the same address and key get the same name, and so share the account's quota.
+
+    Raises:
+        SettingsError: The address is invalid.
     """
+    check_address(address)
     return f"{urlsplit(address).netloc}|{key}"

@@ -41,7 +41,9 @@ class FakeDestination(Destination):
     @property
     @override
     def api_fields(self) -> ApiFields:
-        return ApiFields({"Email": ApiField("Email"), "DoNotCall": ApiField("DoNotCall")}, closed=False)
+        return ApiFields(
+            {"Email": ApiField("Email"), "DoNotCall": ApiField("DoNotCall")}, closed=False, opt_outs=("DoNotCall",)
+        )
 
     @property
     @override

@@ -183,8 +183,8 @@ def test_an_opt_out_that_is_not_confirmed_is_remembered_and_nothing_is_unchanged
     ledger.close()
     ledger = opened(tmp_path)
     assert ledger.open_opt_outs() == {"L1": OpenOptOut(frozenset({"DoNotCall", "DoNotSMS"}))}
-    ledger.file_opt_outs(["L1"])
-    assert ledger.open_opt_outs()["L1"].is_filed
+    ledger.file_opt_outs(["L1"], "rejects")
+    assert ledger.open_opt_outs()["L1"].filed_in == "rejects"
     assert opened(tmp_path, "host|x", "org-2").open_opt_outs() == {}
     ledger.confirm_opt_outs(["L1"])
     assert ledger.open_opt_outs() == {}
@@ -352,3 +352,43 @@ def test_a_file_that_is_no_ledger_is_a_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "people.ledger").write_text("this is no database, and long enough to be seen as something else")
     with pytest.raises(SettingsError, match="ledger_path"):
         opened(tmp_path)
+
+
+def spouse(key: str | None, email: str | None, phone: str | None, **values: Any) -> Lead:
+    """A lead that is found by its e-mail, or else by its phone."""
+    fields = {name: value for name, value in (("EmailAddress", email), ("Phone", phone)) if value is not None}
+    unique = {name: f"{name}:{value}" for name, value in fields.items()}
+    return a_lead(0, key, fields=fields, unique=unique, **values)
+
+
+def test_whoever_has_another_first_identifier_is_somebody_else_even_without_keys(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    accept(ledger, spouse(None, "ann@example.com", "1"), lead_id="L1")
+    bob = spouse(None, None, "1", opt_outs={"DoNotCall"})
+    assert not is_known(ledger, bob)
+    assert owned_by_others(ledger, bob) == ["Phone"]
+    assert is_known(ledger, spouse(None, "ann@example.com", "2"))
+
+
+@pytest.mark.parametrize("phone", ["1", None])
+def test_what_a_corrected_record_still_has_is_not_given_up(tmp_path: Path, phone: str | None) -> None:
+    """A conflict over a mistyped phone, then the right one again, or none: the lead's own phone stays its own."""
+    ledger = opened(tmp_path)
+    accept(ledger, spouse("ann", "ann@example.com", "1"), lead_id="L1")
+    ledger.give_up(spouse("ann", "ann@example.com", "2"))
+    cat = spouse("cat", "cat@example.com", "1")
+    assert ledger.look_up(cat).given_up == {"Phone": "L1"}
+    again = spouse("ann", "ann@example.com", phone)
+    if not unchanged(ledger, again):
+        ledger.accept([Accepted(Send(again, lead_id="L1"), "L1")])
+    assert ledger.look_up(cat).given_up == {}
+    assert owned_by_others(ledger, cat) == ["Phone"]
+
+
+def test_who_lost_an_identifier_to_another_is_not_as_before(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    ann = spouse("ann", "ann@example.com", "1")
+    accept(ledger, ann, lead_id="L1")
+    ledger.give_up(spouse("ann", "ann@example.com", "2"))
+    ledger.release(spouse("cat", "cat@example.com", "1"), ["Phone"])
+    assert not unchanged(ledger, ann)

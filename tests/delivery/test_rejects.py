@@ -142,10 +142,10 @@ def mode(path: Path) -> int:
 
 def test_folders_that_are_made_are_private_and_ignored_by_git(tmp_path: Path) -> None:
     store = a_store(tmp_path / "rejects")
-    assert not store.has_folder
+    assert not store.folder
     store.add(lead(0, {"id": 0}), CONFLICT)
     store.close()
-    assert store.has_folder
+    assert store.folder == str(tmp_path / "rejects" / TARGET)
     (path,) = store.paths
     assert path.parent == tmp_path / "rejects" / TARGET
     assert [mode(each) for each in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]

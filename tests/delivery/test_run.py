@@ -41,7 +41,7 @@ class Rejects:
         self.open: dict[str, frozenset[str]] = {}
         self.from_before: dict[str, frozenset[str]] = {}
         self.known = False
-        self.has_folder = True
+        self.folder = "rejects"
         self.is_durable = True
         self._lead_ids: dict[Any, str] = {}
         self._log = log
@@ -272,11 +272,12 @@ def test_taking_the_record_out_of_its_file_acknowledges_it(tmp_path: Path) -> No
     with pytest.raises(PersonNeededError):
         books.deliver(opted("b"))
     books.run.close()
-    without_folder = Books(destination, kept(tmp_path))
-    without_folder.rejects.has_folder = False
-    with pytest.raises(PersonNeededError):
-        without_folder.deliver()
-    without_folder.run.close()
+    for folder in ("", "other rejects"):
+        elsewhere = Books(destination, kept(tmp_path))
+        elsewhere.rejects.folder = folder
+        with pytest.raises(PersonNeededError):
+            elsewhere.deliver()
+        elsewhere.run.close()
     Books(destination, kept(tmp_path)).deliver()
 
 
@@ -389,14 +390,29 @@ def test_a_lead_that_is_gone_is_introduced_anew_once(tmp_path: Path) -> None:
     assert books.counts() == {"rejected": {"not_found": 1}}, "once, not for ever"
 
 
+def test_those_who_are_gone_are_introduced_anew_in_whole_calls(tmp_path: Path) -> None:
+    destination = CapableDestination(batch_size=10)
+    ledger = kept(tmp_path)
+    Books(destination, ledger, max_in_flight=4).deliver(*(person(str(n)) for n in range(40)))
+    destination.calls.clear()
+    destination.outcome_of = lambda body: (
+        rejected(RejectCode.NOT_FOUND) if "id" in body else Outcome(Status.CREATED, lead_id=f"New-{body['Email']}")
+    )
+    changed = [person(str(n), fields={"Email": f"{n}@example.com", "Name": "New"}) for n in range(40)]
+    Books(destination, ledger, max_in_flight=4).deliver(*changed)
+    assert sorted(len(call) for call in destination.calls if "id" not in call[0])[-3:] == [10, 10, 10]
+    assert len(destination.calls) <= 4 + 5
+
+
 def test_a_whole_stream_in_conflict_with_the_ledger_stops_and_no_state_passes_it(tmp_path: Path) -> None:
     ledger = kept(tmp_path)
     people = [person(str(n), unique={"Email": f"Email:{n}"}) for n in range(30)]
     Books(CapableDestination(), ledger).deliver(*people)
     renamed = [person(f"other {n}", unique={"Email": f"Email:{n}"}) for n in range(30)]
+    invalid = person("odd", rejected=rejected(RejectCode.INVALID_VALUE))
     books = Books(CapableDestination(), ledger, max_reject_percent=10.0)
-    with pytest.raises(PersonNeededError, match=r"All 20 records of stream people .* renamed"):
-        books.deliver(*renamed)
+    with pytest.raises(PersonNeededError, match=r"All 20 valid records of stream people .* renamed"):
+        books.deliver(invalid, *renamed)
     books.run.finish_in_flight(1)
     assert books.states == []
     few = Books(CapableDestination(), ledger, max_reject_percent=10.0)

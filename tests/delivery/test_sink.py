@@ -58,7 +58,7 @@ def test_a_good_record_becomes_a_lead() -> None:
     assert found.fields == {"Email": "a@example.com", "Key": "5"}
     assert found.opt_outs == {"DoNotCall"}
     assert found.key == ("people", "5")
-    assert found.identities == {"people:[5]", "Email:a@example.com"}
+    assert found.identities == {"people:['5']", "Email:a@example.com"}
     assert found.unique == {"Email": "Email:a@example.com"}
     assert (found.rejected, found.rejected_at, found.number) == (None, None, 7)
     assert found.notes == ("have extras",)

@@ -58,7 +58,7 @@ def test_a_record_is_accepted_only_where_the_numbers_add_up(
         if outcome.is_delivered:
             assert name not in named
             assert named <= set(NAMES)
-            assert len(errors) == len(named) == failed
+            assert len(errors) == len(named) == (failed or 0)
             assert succeeded == len(NAMES) - len(named)
         else:
             assert outcome.status is Status.REJECTED
@@ -74,7 +74,8 @@ def test_a_record_is_accepted_only_where_the_numbers_add_up(
         ({"succeeded": 3, "failed": 0}, ["accepted"] * 3),
         ({"succeeded": 3, "failed": 0, "errors": None}, ["accepted"] * 3),
         ({"succeeded": "3", "failed": "0", "errors": None}, ["accepted"] * 3),
-        ({"succeeded": 3, "errors": None}, ["no_response"] * 3),
+        ({"succeeded": 3, "errors": None}, ["accepted"] * 3),
+        ({"succeeded": 2, "errors": None}, ["no_response"] * 3),
         ({"succeeded": 2, "failed": 1}, ["no_response"] * 3),
         ({"succeeded": 3, "failed": 0, "errors": {}}, ["no_response"] * 3),
         ({"succeeded": 3, "failed": 0, "errors": ["odd"]}, ["no_response"] * 3),

@@ -279,6 +279,20 @@ def test_what_is_known_is_kept_with_its_place_where_the_rest_fails(error: Except
     assert {place: outcome.lead_id for place, outcome in raised.value.outcomes.items()} == {0: ids[0], 2: ids[2]}
 
 
+def test_what_is_known_is_kept_where_the_quota_does_not_wait_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, session = destination(updated(2, OTHER_ID, reason=LIMITED))
+    error = TransientError("requires a wait of 5 s")
+
+    def refuse(_: float) -> None:
+        raise error
+
+    monkeypatch.setattr(session.quota, "pause", refuse)
+    with pytest.raises(PartlySentError) as raised:
+        send(found, known(), known(OTHER_ID))
+    assert raised.value.error is error
+    assert list(raised.value.outcomes) == [0]
+
+
 def test_a_lead_in_doubt_is_not_known_where_the_rest_fails() -> None:
     response = updated(3, LEAD_ID)
     response["Details"]["FailedLeads"] = [{"IdentifierValue": OTHER_ID, "Reason": LIMITED}]

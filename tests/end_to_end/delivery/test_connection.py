@@ -79,7 +79,7 @@ def test_a_check_of_an_address_where_nobody_is_ends_soon(harness: TargetHarness,
     config = harness.settings(api_url=url, report_path=None)
     done = run_forked(harness.command, config, "--check", cwd=harness.folder)
     assert time.monotonic() - started < 30
-    assert done.code == 1, done.err
+    assert done.code == 2, done.err
     assert f"api_url: {url.removeprefix('http://')} cannot be reached" in done.err.splitlines()[-1]
     assert "Retrying" in done.err
 
@@ -89,7 +89,7 @@ def test_a_response_that_never_ends_is_a_timeout(harness: TargetHarness) -> None
     with dripping() as url:
         config = harness.settings(api_url=url, max_retry_seconds=1, request_timeout=0.5, report_path=None)
         done = run_forked(harness.command, config, "--check", cwd=harness.folder)
-    assert done.code == 1, done.err
+    assert done.code == 2, done.err
     assert "no complete response within 0.5 s (request_timeout)" in done.err.splitlines()[-1]
 
 

@@ -89,7 +89,9 @@ def test_an_account_is_its_organisation_whatever_its_host_is_called(harness: Tar
 def test_a_rotated_key_changes_nothing(harness: TargetHarness) -> None:
     husband, wife = person(1), person(2, phone=person(1)["phone"])
     harness.deliver([husband], **LEDGER)
-    new = {"api_key": "cc_new"} if harness.is_carecycle else {"access_key": "u$rnew", "secret_key": "new secret"}
+    new: dict[str, Any] = (
+        {"api_key": "cc_new"} if harness.is_carecycle else {"access_key": "u$rnew", "secret_key": "new secret"}
+    )
     keys: dict[str, Any] = {"carecycle": ["cc_new"]} if harness.is_carecycle else {"leadsquared": [new]}
     harness.sandbox.post("keys", keys)
     assert harness.deliver([husband], **new, **LEDGER)["unchanged"] == 1
