@@ -160,9 +160,12 @@ class Ledger:
 
     def forget_lead(self, lead: Lead) -> None:
         """Forget the API's lead of a record: it no longer exists there."""
-        self._db.execute(
-            "UPDATE leads SET lead_id = NULL, lead = NULL, digest = x'' WHERE record = ?", (self._record(lead),)
-        )
+        record = (self._record(lead),)
+        with self._transaction():
+            self._db.execute(
+                "UPDATE open_opt_outs SET is_gone = 1 WHERE lead = (SELECT lead FROM leads WHERE record = ?)", record
+            )
+            self._db.execute("UPDATE leads SET lead_id = NULL, lead = NULL, digest = x'' WHERE record = ?", record)
 
     def give_up(self, lead: Lead) -> None:
         """Note that a record has other identifiers now, though its lead could not take them: the old ones are free."""
@@ -195,6 +198,11 @@ class Ledger:
         select = "SELECT lead_id, fields, filed_in FROM open_opt_outs WHERE account = ?"
         rows = self._db.execute(select, (self._account,)).fetchall()
         return {row[0]: OpenOptOut(_names(row[1]), row[2]) for row in rows}
+
+    def gone_opt_outs(self, lead: Lead) -> set[str]:
+        """Ids of leads with open opt-outs that were this record's and no longer exist."""
+        select = "SELECT lead_id FROM open_opt_outs WHERE record = ? AND is_gone"
+        return {row[0] for row in self._db.execute(select, (self._record(lead),))} if self._has_open else set()
 
     def confirm_opt_outs(self, lead_ids: Iterable[str]) -> None:
         """These are on their leads, or a person has acknowledged them."""
@@ -237,6 +245,8 @@ class Ledger:
         }
 
     def _open_opt_outs(self, lead: Lead, lead_id: str) -> None:
+        # Whose lead is gone has them on the new one.
+        self._db.execute("DELETE FROM open_opt_outs WHERE record = ? AND is_gone", (self._record(lead),))
         row = self._db.execute("SELECT fields FROM open_opt_outs WHERE lead = ?", (self._lead(lead_id),)).fetchone()
         fields = lead.opt_outs | _names(row[0] if row else "")
         self._db.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hmac
+import logging
 import os
 import secrets
 import sqlite3
@@ -15,6 +16,8 @@ from pathlib import Path
 from lead_connectors.delivery.errors import LedgerError
 from lead_connectors.delivery.private_files import FILE_MODE, create_private
 from lead_connectors.plugin.errors import ConnectorError, SettingsError
+
+logger = logging.getLogger(__name__)
 
 HASH_BYTES = 16
 KEY_BYTES = 32
@@ -38,7 +41,7 @@ CREATE TABLE IF NOT EXISTS identities
 CREATE INDEX IF NOT EXISTS identities_by_record ON identities (record);
 CREATE TABLE IF NOT EXISTS open_opt_outs
     (lead BLOB PRIMARY KEY, account BLOB NOT NULL, lead_id TEXT NOT NULL, record BLOB NOT NULL, fields TEXT NOT NULL,
-     filed_in TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+     filed_in TEXT NOT NULL DEFAULT '', is_gone INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_opt_outs_by_record ON open_opt_outs (record);
 """
 
@@ -238,6 +241,12 @@ class LedgerFile:
             )
             raise SettingsError(msg)
         else:
+            if was_format_1 and not known:
+                logger.warning(
+                    "ledger_path: %s is from an earlier release, which knew leads by the account's key. Where the key "
+                    "was changed since the last run, all leads are sent once more.",
+                    self._path,
+                )
             name = credential if was_format_1 else asked or secrets.token_hex(KEY_BYTES)
         row = (own, told, self._sealed(name.encode(), own))
         self.database.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", row)

@@ -33,7 +33,7 @@ class OptOuts:
         report: Counts them.
 
     Attributes:
-        need_person: Whether a person has to look: opt-outs are open that no earlier run has told of.
+        need_person: Whether a person has to look at what this run left open.
     """
 
     def __init__(self, destination: Destination, ledger: Ledger, rejects: RejectStore, report: Report) -> None:
@@ -43,6 +43,7 @@ class OptOuts:
         self._report = report
         self._raised: dict[str, list[tuple[Lead, Outcome]]] = {}
         self._left_open: set[str] = set()
+        self._gone: set[str] = set()
         self.need_person = False
 
     @property
@@ -52,6 +53,7 @@ class OptOuts:
 
     def write_down(self, lead: Lead, lead_id: str) -> None:
         """Keep the record of a lead whose opt-outs were raised, before a STATE covers it."""
+        self._gone |= self._ledger.gone_opt_outs(lead)
         self._rejects.keep_open(lead, lead_id, lead.opt_outs)
 
     def follow(self, lead: Lead, outcome: Outcome, lead_id: str) -> None:
@@ -78,7 +80,8 @@ class OptOuts:
                 self._rejects.forget(lead)
                 if outcome.status is Status.REJECTED:
                     self._rejects.add(lead, outcome)  # it stays a reject, though no longer an open one
-        self._settle(stayed)
+        self._settle(stayed | self._gone)
+        self._gone.clear()
         self._leave_open(raised)
 
     def check(self) -> None:
@@ -87,7 +90,7 @@ class OptOuts:
         Raises:
             PersonNeededError: A person has to raise or acknowledge them.
         """
-        if self.need_person:
+        if self.need_person or self._left_open:
             msg = (
                 f"{self._report.opt_outs_open} opt-outs are open: no call would take them, or they are not on their "
                 "leads. Their records are in the reject files; raise them by hand. The next run tries those with the "
@@ -124,7 +127,6 @@ class OptOuts:
             left = {lead_id: fields for lead_id, fields in left.items() if lead_id not in stayed}
         self._left_open = set(left)
         self._report.opt_outs_open += len(left)
-        self.need_person |= bool(left)
 
     def _open_from_before(self) -> dict[str, frozenset[str]]:
         """By lead id, what earlier runs left open, less what a person has acknowledged."""

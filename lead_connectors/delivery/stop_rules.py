@@ -60,8 +60,8 @@ class StopRules:
                 f"All {self._in_conflict[stream]} valid records of stream {stream} so far belong, by their e-mail or "
                 "phone, to records that the ledger knows from another stream or by another key: the run stops here. If "
                 "the stream was renamed or its key has changed, give it the old name (stream_maps) or key. If these "
-                "are other records of the same people, leave the stream out (streams), or set on_conflict where the target "
-                "has it."
+                "are other records of the same people, leave the stream out (streams), or set on_conflict where the "
+                "target has it."
             )
             raise PersonNeededError(msg)
         count, accounted = self._report.rejected_without_conflicts, self._report.accounted

@@ -265,6 +265,28 @@ def test_opt_outs_that_do_not_stay_need_a_person_and_are_tried_first_by_the_next
     assert (last.report.opt_outs_raised, last.report.opt_outs_open) == (1, 0)
 
 
+def test_the_open_opt_out_of_a_lead_that_is_gone_ends_with_that_of_the_new_lead(tmp_path: Path) -> None:
+    destination = CapableDestination()
+    destination.lost_opt_outs = {"L-ann@example.com"}
+    books = Books(destination, kept(tmp_path))
+    with pytest.raises(PersonNeededError):
+        books.deliver(opted("ann"))
+    books.run.close()
+
+    destination.outcome_of = lambda body: (
+        rejected(RejectCode.NOT_FOUND) if "id" in body else Outcome(Status.CREATED, lead_id="L-2")
+    )
+    again = Books(destination, kept(tmp_path))
+    again.rejects.from_before = dict(books.rejects.open)
+    again.deliver(opted("ann"))
+    again.run.close()
+    assert (again.report.opt_outs_raised, again.report.opt_outs_open) == (1, 0)
+    assert again.rejects.from_before == {}
+    ledger = kept(tmp_path)
+    assert ledger.open_opt_outs() == {}
+    assert ledger.look_up(a_lead(0, "ann")).lead_id == "L-2"
+
+
 def test_taking_the_record_out_of_its_file_acknowledges_it(tmp_path: Path) -> None:
     destination = CapableDestination()
     destination.lost_opt_outs = {"L-b@example.com"}
