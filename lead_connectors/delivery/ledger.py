@@ -167,6 +167,23 @@ class Ledger:
             )
             self._db.execute("UPDATE leads SET lead_id = NULL, lead = NULL, digest = x'' WHERE record = ?", record)
 
+    def identify(self, lead: Lead, lead_id: str | None, *, is_foreign: bool = False) -> None:
+        """Note which lead of the API an accepted record became, as a look-up told afterwards.
+
+        Args:
+            lead: The record's lead.
+            lead_id: The API's id; None where nobody was found.
+            is_foreign: It was another record's lead: what was accepted counts for nothing.
+        """
+        record = self._record(lead)
+        with self._transaction():
+            if lead_id is not None:
+                found = (lead_id, self._lead(lead_id), record)
+                self._db.execute("UPDATE leads SET lead_id = ?, lead = ? WHERE record = ?", found)
+            if is_foreign:
+                self._db.execute("UPDATE leads SET digest = x'' WHERE record = ?", (record,))
+                self._db.execute("DELETE FROM identities WHERE record = ?", (record,))
+
     def give_up(self, lead: Lead) -> None:
         """Note that a record has other identifiers now, though its lead could not take them: the old ones are free."""
         record = self._record(lead)

@@ -195,6 +195,7 @@ class Rules:
         can_find: Whether a lead can be looked up.
         can_free: Whether a lead's identifiers can be emptied by its id.
         confirms: Whether raised opt-outs are read back, for which the lead's id is needed.
+        keeps_ids: Whether the lead's id is kept for the next run, which updates the lead by it.
     """
 
     on_conflict: str = REJECT
@@ -203,6 +204,7 @@ class Rules:
     can_find: bool = False
     can_free: bool = False
     confirms: bool = False
+    keeps_ids: bool = False
 
 
 def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING) -> Call | Finish:
@@ -222,7 +224,7 @@ def make_plan(lead: Lead, known: Known, rules: Rules, learned: Learned = NOTHING
         outcome = Outcome(Status.COLLAPSED)
     if outcome is None and known.is_unchanged:
         return Finish(lead, Outcome(Status.UNCHANGED))
-    if outcome is None and learned.is_found_foreign:
+    if learned.is_found_foreign and (outcome is None or outcome.is_delivered):
         outcome = rejected(RejectCode.CONFLICT, "the lead that it finds belongs to another record")
     left_out = learned.conflicting if rules.on_conflict == OVERWRITE else foreign
     if rules.can_free:
@@ -254,13 +256,13 @@ def _unsafe(lead: Lead, known: Known, foreign: frozenset[str]) -> frozenset[str]
 def _settle_opt_outs(plan: OptOutsOnly, known: Known, rules: Rules, learned: Learned) -> Call | Finish:
     """What is to be done with the opt-outs of a lead that has its outcome."""
     lead, outcome = plan.lead, plan.outcome
+    may_find = rules.can_find and not learned.is_looked_up
+    if outcome.is_delivered and may_find:
+        # The response did not name the lead: it is looked up for the next run, and to see the opt-outs there.
+        return Find(lead, plan.left_out, outcome)
     if not lead.opt_outs:
         return Finish(lead, outcome)
-    may_find = rules.can_find and not learned.is_looked_up
     if outcome.is_delivered:
-        # They went with the lead. Where the response did not name it, it is looked up to see them there.
-        if may_find:
-            return Find(lead, plan.left_out, outcome)
         is_seen = plan.lead_id is not None or not rules.confirms
         return Finish(lead, outcome, OptOutState.RAISED, plan.lead_id) if is_seen else _open(lead, outcome)
     exists = plan.lead_id is not None or (known.is_known and not learned.is_gone)
@@ -320,7 +322,7 @@ def learn(plan: Call, outcome: Outcome, learned: Learned, rules: Rules) -> Learn
 
 def _taken(plan: Send, outcome: Outcome, learned: Learned, rules: Rules) -> Learned | Finish:
     lead = plan.lead
-    if lead.opt_outs and rules.confirms and outcome.lead_id is None:
+    if outcome.lead_id is None and ((lead.opt_outs and rules.confirms) or rules.keeps_ids):
         return dataclasses.replace(learned, outcome=outcome)
     raised = OptOutState.RAISED if lead.opt_outs else OptOutState.NONE
     return Finish(lead, outcome, raised, outcome.lead_id)

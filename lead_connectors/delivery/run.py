@@ -29,6 +29,7 @@ from lead_connectors.delivery.plan import (
     OVERWRITE,
     REJECT,
     Call,
+    Find,
     Finish,
     Free,
     Learned,
@@ -120,6 +121,7 @@ class DeliveryRun:
             can_find=isinstance(destination, FindsLeads),
             can_free=isinstance(destination, FreesFields),
             confirms=isinstance(destination, ConfirmsOptOuts),
+            keeps_ids=isinstance(destination, ConfirmsOptOuts) and ledger.is_kept,
         )
         self._dispatcher = Dispatcher(
             self._call_for,
@@ -319,6 +321,8 @@ class DeliveryRun:
             self._ledger.forget_lead(lead)
         if learned.found is not None and self._ledger.belongs_to_another(learned.found, lead):
             learned = dataclasses.replace(learned, found=None, is_found_foreign=True)
+        if isinstance(plan, Find) and plan.outcome is not None and plan.outcome.is_delivered:
+            self._ledger.identify(lead, learned.found, is_foreign=learned.is_found_foreign)
         self._learned[lead.number] = learned
         return None
 

@@ -164,6 +164,17 @@ def test_update_creates_nobody(leads: TargetHarness) -> None:
     assert (account["updated"], account["rejected"]) == (4, {"not_found": 1})
     assert len(leads.kept()) == 4
     assert calls(leads, UPDATE) == 2, "the known by their ids, the others by their e-mail"
+    moved = leads.deliver([person(5, email="moved@example.com", phone=None)], write_mode="update", **LEDGER)
+    assert (moved["updated"], moved["rejected"]) == (1, {}), "once found, by its id"
+
+
+def test_update_tells_that_it_found_the_lead_of_another_record(leads: TargetHarness) -> None:
+    leads.deliver([person(1)])
+    leads.deliver([person(1)], write_mode="update", **LEDGER)
+    bob = person(2, email=None, phone=person(1)["phone"], first_name="Bob")
+    for _ in range(2):
+        account = leads.deliver([bob], write_mode="update", **LEDGER)
+        assert (account["updated"], account["rejected"]) == (0, {"conflict": 1})
 
 
 def test_a_whole_stream_in_conflict_stops_and_its_rows_come_again(leads: TargetHarness) -> None:
