@@ -103,7 +103,11 @@ class KnownLeads:
         Args:
             fields: API field to value, less what belongs to another lead.
             search_by: The field that finds the lead.
+
+        Raises:
+            CallRejectedError: Nobody was found, and not every look-up was answered.
         """
+        rejection: CallRejectedError | None = None
         phones = [str(fields[name]) for name in PHONES if fields.get(name)]
         emails = [str(fields[EMAIL])] if fields.get(EMAIL) else []
         if search_by == EMAIL:
@@ -116,11 +120,14 @@ class KnownLeads:
                 for lead in self._client.find_all(*lookup):
                     if _is_found(lead, fields, search_by):
                         return clean_lead_id(lead.get(PROSPECT_ID))
-            except CallRejectedError:
-                continue
+            except CallRejectedError as error:
+                rejection = error
             except DeniedError as error:
                 if error.status == UNAUTHORIZED:
                     raise
+                rejection = CallRejectedError(status=error.status, code="Denied")
+        if rejection is not None:
+            raise rejection
         return None
 
     def read(self, fields_by_id: Mapping[str, frozenset[str]], true_words: Collection[str]) -> dict[str, bool]:

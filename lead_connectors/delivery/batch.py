@@ -49,8 +49,7 @@ def send_batch(destination: Destination, plans: Sequence[Call], took: Callable[[
     bodies: dict[int, object] = {}
     for place, plan in enumerate(plans):
         if isinstance(plan, Find):
-            found = destination.find(plan) if isinstance(destination, FindsLeads) else None
-            took(place, Outcome(Status.ACCEPTED, lead_id=found))
+            took(place, _look_up(destination, plan))
             continue
         try:
             bodies[place] = _body(destination, plan)
@@ -67,6 +66,14 @@ def send_batch(destination: Destination, plans: Sequence[Call], took: Callable[[
         culprits=destination.culprits,
         took=lambda position, outcome: took(places[position], outcome),
     )
+
+
+def _look_up(destination: Destination, plan: Find) -> Outcome:
+    try:
+        found = destination.find(plan) if isinstance(destination, FindsLeads) else None
+    except CallRejectedError as error:
+        return destination.rejection(error)
+    return Outcome(Status.ACCEPTED, lead_id=found)
 
 
 def _body(destination: Destination, plan: Send | OptOutsOnly | Free) -> object:

@@ -199,6 +199,7 @@ class FindsLeads(Protocol):
         """The API's id of the lead that is this person's own; None where there is none.
 
         Raises:
+            CallRejectedError: It is not known whether there is one.
             ConnectorError: The run has to end.
         """
 

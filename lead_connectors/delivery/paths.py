@@ -44,13 +44,14 @@ class RunPaths:
             SettingsError: A path cannot be written, or two settings name one file.
         """
         self._check_that_they_differ()
+        # The report first: it tells what is wrong with the others.
+        if self.report is not None:
+            check_file(self.report, REPORT)
+            self.may_write_report = True
         if not dry_run:
             check_folder(self.rejects / self._target, REJECTS)
             if self.ledger is not None:
                 check_file(self.ledger, LEDGER)
-        if self.report is not None:
-            check_file(self.report, REPORT)
-            self.may_write_report = True
 
     def _check_that_they_differ(self) -> None:
         files = [(REJECTS, self.rejects), (REJECTS, self.rejects / self._target)]

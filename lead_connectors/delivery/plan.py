@@ -55,6 +55,7 @@ class Learned:
         conflicting: API fields whose value belongs to another lead.
         is_gone: The lead that the ledger knew no longer exists.
         is_looked_up: The API was asked for the lead.
+        is_absent: It was asked by what is the person's own, and has nobody.
         found: The API's id of the lead that was found.
         is_found_foreign: The lead that was found became another record's.
     """
@@ -63,6 +64,7 @@ class Learned:
     conflicting: frozenset[str] = frozenset()
     is_gone: bool = False
     is_looked_up: bool = False
+    is_absent: bool = False
     found: str | None = None
     is_found_foreign: bool = False
 
@@ -161,6 +163,7 @@ class OptOutState(enum.Enum):
     NONE = "it has none, or they are as they were"
     RAISED = "a call took them"
     OPEN = "no call would take them"
+    NOBODY = "the person is in no lead, and is to be in none for another person's sake"
 
 
 @dataclass(frozen=True)
@@ -268,14 +271,17 @@ def _settle_opt_outs(plan: OptOutsOnly, known: Known, rules: Rules, learned: Lea
     exists = plan.lead_id is not None or (known.is_known and not learned.is_gone)
     if exists and rules.can_raise(plan):
         return plan
-    return Find(lead, plan.left_out, outcome) if may_find else _open(lead, outcome)
+    if may_find:
+        return Find(lead, plan.left_out, outcome)
+    is_nobody = learned.is_absent and outcome.code is RejectCode.CONFLICT
+    return _open(lead, outcome, OptOutState.NOBODY if is_nobody else OptOutState.OPEN)
 
 
-def _open(lead: Lead, outcome: Outcome) -> Finish:
+def _open(lead: Lead, outcome: Outcome, state: OptOutState = OptOutState.OPEN) -> Finish:
     """Whose opt-outs are open is a reject: its record is kept until they are raised."""
     if outcome.status is not Status.REJECTED:
-        return Finish(lead, rejected(RejectCode.OPT_OUT_OPEN, OPEN), OptOutState.OPEN)
-    return Finish(lead, dataclasses.replace(outcome, reason=f"{outcome.reason}; {OPEN}".strip("; ")), OptOutState.OPEN)
+        return Finish(lead, rejected(RejectCode.OPT_OUT_OPEN, OPEN), state)
+    return Finish(lead, dataclasses.replace(outcome, reason=f"{outcome.reason}; {OPEN}".strip("; ")), state)
 
 
 def _is_older(lead: Lead, known: Known) -> bool:
@@ -304,7 +310,9 @@ def learn(plan: Call, outcome: Outcome, learned: Learned, rules: Rules) -> Learn
         More to plan by, or the end.
     """
     if isinstance(plan, Find):
-        return dataclasses.replace(learned, is_looked_up=True, found=outcome.lead_id)
+        was_asked = outcome.is_delivered and bool(plan.lead.unique.keys() - plan.left_out)
+        is_absent = was_asked and outcome.lead_id is None
+        return dataclasses.replace(learned, is_looked_up=True, is_absent=is_absent, found=outcome.lead_id)
     if isinstance(plan, Free):
         is_free = outcome.is_delivered or outcome.code is RejectCode.NOT_FOUND
         return learned if is_free else dataclasses.replace(learned, conflicting=learned.conflicting.union(plan.freed))

@@ -359,9 +359,9 @@ class DeliveryRun:
         if outcome.status is Status.REJECTED:
             accepted_at = self._ledger.look_up(lead, compare=False).accepted_at
             is_new = self._rejects.add(lead, outcome, accepted_at=accepted_at)
-            if finish.opt_outs is OptOutState.OPEN:
+            if finish.opt_outs in {OptOutState.OPEN, OptOutState.NOBODY}:
                 self._report.opt_outs_open += 1
-                self._opt_outs.need_person |= is_new
+                self._opt_outs.need_person |= is_new and finish.opt_outs is OptOutState.OPEN
         elif not self._is_followed(finish):
             self._rejects.forget(lead)
         if self._is_followed(finish):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lead_connectors.delivery.plan import Find
-from lead_connectors.http.errors import TransientError
+from lead_connectors.http.errors import CallRejectedError, TransientError
 from lead_connectors.plugin.errors import ConnectorError
 from tests.delivery.leads import a_lead
 from tests.scripted_session import ScriptedSession
@@ -98,11 +98,12 @@ def test_nobody_is_found_by_what_belongs_to_another_record() -> None:
     assert look_up(left_out=nothing) == (None, [])
 
 
-def test_a_look_up_that_is_rejected_finds_nobody_and_is_that_leads_own_fault() -> None:
+def test_a_look_up_that_is_rejected_proves_nothing_and_is_that_leads_own_fault() -> None:
     rejection = failure(500, "MXInvalidInputException", "not an e-mail")
-    assert look_up(rejection) == (None, [EMAIL])
     assert look_up(rejection, [lead(Phone=PHONE)], search_by="none") == (LEAD_ID, [EMAIL, PHONE])
-    assert look_up(failure(403)) == (None, [EMAIL]), "what is denied finds nobody, and ends no run"
+    for error in (rejection, failure(403)):
+        with pytest.raises(CallRejectedError):
+            look_up(error)
 
 
 @pytest.mark.parametrize("error", [failure(401), TransientError("later")])

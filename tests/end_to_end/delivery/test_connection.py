@@ -64,6 +64,7 @@ def test_a_region_s_host_is_told(tmp_path: Path) -> None:
         ),
         ("ftp://example.com", 2, "api_url"),
         ("http://", 2, "api_url"),
+        ("http://[::1", 2, "api_url"),
         ("http://user:secret$pass@127.0.0.1:9", 2, "api_url"),
     ],
 )
