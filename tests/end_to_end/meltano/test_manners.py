@@ -55,7 +55,7 @@ SENTENCES = [
     "batch_size_rows must be a whole number",
     "dry_run must be true or false",
     "request_timeout must be a number",
-    "write_mode must be one of upsert, create, upsert_single",
+    "write_mode must be one of upsert, create, update, upsert_single",
 ]
 
 
