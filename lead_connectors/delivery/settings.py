@@ -30,6 +30,9 @@ def value_problems(config: Mapping[str, Any]) -> list[str]:
             is_path = False
         if not is_path:
             problems.append(f"{name} must be a path.")
+    for name, calls in (config.get("rate_limit") or {}).items():
+        if name != "seconds" and calls > MAX_CALLS:
+            problems.append(f"rate_limit.{name} must be {MAX_CALLS} or less.")
     if config.get("streams") == []:
         problems.append("streams must name at least one stream, or be left out.")
     return problems
@@ -38,13 +41,9 @@ def value_problems(config: Mapping[str, Any]) -> list[str]:
 def rate_limit_type() -> th.ObjectType:
     """``{"calls": n, "seconds": s, "calls_per_day": d}``."""
     return th.ObjectType(
-        th.Property(
-            "calls", th.IntegerType(minimum=1, maximum=MAX_CALLS), required=True, description="Calls in a window."
-        ),
+        th.Property("calls", th.IntegerType(minimum=1), required=True, description="Calls in a window."),
         th.Property("seconds", th.NumberType(exclusive_minimum=0), required=True, description="The window's seconds."),
-        th.Property(
-            "calls_per_day", th.IntegerType(minimum=1, maximum=MAX_CALLS), description="Calls in any 24 hours."
-        ),
+        th.Property("calls_per_day", th.IntegerType(minimum=1), description="Calls in any 24 hours."),
         additional_properties=False,
     )
 

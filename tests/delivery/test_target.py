@@ -276,6 +276,7 @@ def test_a_wrong_stream_map_is_a_wrong_setting(stream_maps: Any) -> None:
         ({"ledger_path": "~nobody-of-this-name/ledger"}, "ledger_path must be a path."),
         ({"report_path": "a\0b"}, "report_path must be a path."),
         ({"request_timeout": 1e300}, "request_timeout must be a number above 0, 86400 or less."),
+        ({"rate_limit": {"calls": 10**30, "seconds": 5}}, "rate_limit.calls must be 1000000000 or less."),
         ({"dryrun": True}, "dryrun is not a setting; did you mean dry_run?"),
     ],
 )
