@@ -163,7 +163,7 @@ class OptOutState(enum.Enum):
     NONE = "it has none, or they are as they were"
     RAISED = "a call took them"
     OPEN = "no call would take them"
-    NOBODY = "the person is in no lead, and is to be in none for another person's sake"
+    NOBODY = "the person is in no lead, and is to be in none"
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def _settle_opt_outs(plan: OptOutsOnly, known: Known, rules: Rules, learned: Lea
         return plan
     if may_find:
         return Find(lead, plan.left_out, outcome)
-    is_nobody = learned.is_absent and outcome.code is RejectCode.CONFLICT
+    is_nobody = learned.is_absent and (lead.rejected is not None or outcome.code is RejectCode.CONFLICT)
     return _open(lead, outcome, OptOutState.NOBODY if is_nobody else OptOutState.OPEN)
 
 
