@@ -112,7 +112,8 @@ class Ledger:
             return Known(owned_by_others=owned, given_up=given_up)
         digest, accepted_at, lead_id, left_out, opt_outs = row
         is_same = compare and self._file.is_kept and self._is_same(lead, record, digest)
-        if is_same and not left_out and not self._has_open_opt_outs(record):
+        is_same = is_same and not self._has_open_opt_outs(record)
+        if is_same and not left_out:
             self._take_back(record)
             return Known(is_known=True, accepted_at=accepted_at, is_unchanged=True, lead_id=lead_id)
         owned, own, given_up = self._owners(lead, record)
@@ -121,7 +122,7 @@ class Ledger:
         return Known(
             is_known=True,
             accepted_at=accepted_at,
-            is_unchanged=is_same and is_whole and not self._has_open_opt_outs(record),
+            is_unchanged=is_same and is_whole,
             owned_by_others=owned,
             own=own,
             given_up=given_up,
@@ -188,11 +189,10 @@ class Ledger:
         """Note that a record has other identifiers now, though its lead could not take them: the old ones are free."""
         record = self._record(lead)
         self._has_given_up = True
-        with self._transaction():
-            self._db.executemany(
-                "UPDATE identities SET is_given_up = 1 WHERE record = ? AND field = ? AND identity <> ?",
-                [(record, name, self._hash("identity", identity)) for name, identity in lead.unique.items()],
-            )
+        self._change(
+            "UPDATE identities SET is_given_up = 1 WHERE record = ? AND field = ? AND identity <> ?",
+            [(record, name, self._hash("identity", identity)) for name, identity in lead.unique.items()],
+        )
 
     def release(self, lead: Lead, fields: Iterable[str]) -> None:
         """Note that the leads that had these values of a lead no longer have them: they are not as they were sent."""
@@ -223,19 +223,22 @@ class Ledger:
 
     def confirm_opt_outs(self, lead_ids: Iterable[str]) -> None:
         """These are on their leads, or a person has acknowledged them."""
-        with self._transaction():
-            rows = [(self._lead(lead_id),) for lead_id in lead_ids]
-            self._db.executemany("DELETE FROM open_opt_outs WHERE lead = ?", rows)
+        self._change("DELETE FROM open_opt_outs WHERE lead = ?", [(self._lead(lead_id),) for lead_id in lead_ids])
 
     def file_opt_outs(self, lead_ids: Iterable[str], folder: str) -> None:
         """The records of these stand as open in a reject file in this folder."""
-        with self._transaction():
-            rows = [(folder, self._lead(lead_id)) for lead_id in lead_ids]
-            self._db.executemany("UPDATE open_opt_outs SET filed_in = ? WHERE lead = ?", rows)
+        rows = [(folder, self._lead(lead_id)) for lead_id in lead_ids]
+        self._change("UPDATE open_opt_outs SET filed_in = ? WHERE lead = ?", rows)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _change(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Make one change for each row, all or none; without rows the file is not locked."""
+        if rows:
+            with self._transaction():
+                self._db.executemany(statement, rows)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ ledger knows it: a run that is killed, or a reading that fails, leaves it to the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from lead_connectors.delivery.destination import ConfirmsOptOuts, Destination
 from lead_connectors.delivery.errors import PersonNeededError
@@ -37,7 +37,7 @@ class OptOuts:
     """
 
     def __init__(self, destination: Destination, ledger: Ledger, rejects: RejectStore, report: Report) -> None:
-        self._destination = destination
+        self._confirms = destination if isinstance(destination, ConfirmsOptOuts) else None
         self._ledger = ledger
         self._rejects = rejects
         self._report = report
@@ -45,11 +45,6 @@ class OptOuts:
         self._left_open: set[str] = set()
         self._gone: set[str] = set()
         self.need_person = False
-
-    @property
-    def are_confirmed(self) -> bool:
-        """Whether the API lets them be read back."""
-        return isinstance(self._destination, ConfirmsOptOuts)
 
     def write_down(self, lead: Lead, lead_id: str) -> None:
         """Keep the record of a lead whose opt-outs were raised, before a STATE covers it."""
@@ -59,7 +54,7 @@ class OptOuts:
     def follow(self, lead: Lead, outcome: Outcome, lead_id: str) -> None:
         """Follow opt-outs that are written down; reads back what fills a reading."""
         self._raised.setdefault(lead_id, []).append((lead, outcome))
-        if isinstance(self._destination, ConfirmsOptOuts) and len(self._raised) >= self._destination.max_read:
+        if self._confirms is not None and len(self._raised) >= self._confirms.max_read:
             self.read_back()
 
     def read_back(self) -> None:
@@ -105,7 +100,7 @@ class OptOuts:
 
     def retry(self) -> None:
         """Try what earlier runs left open: read it back, raise it once more, and read it back again."""
-        if not isinstance(self._destination, ConfirmsOptOuts):
+        if self._confirms is None:
             return
         is_open = self._open_from_before()
         if not is_open:
@@ -115,8 +110,8 @@ class OptOuts:
         self._done_at_last(stayed)
         left = {lead_id: fields for lead_id, fields in is_open.items() if lead_id not in stayed}
         try:
-            for group in _groups(left, self._destination.max_read):
-                self._destination.raise_opt_outs(group)
+            for group in _groups(left, self._confirms.max_read):
+                self._confirms.raise_opt_outs(group)
         except StoppedError:
             raise
         except ConnectorError as error:
@@ -172,19 +167,16 @@ class OptOuts:
 
     def _read(self, opt_outs: Mapping[str, frozenset[str]]) -> set[str]:
         """The ids of leads that have all their opt-outs; a reading that fails proves none."""
-        destination = self._destination
         seen: dict[str, bool] = {}
-        if isinstance(destination, ConfirmsOptOuts):
-            for group in _groups(opt_outs, destination.max_read):
-                seen |= self._seen(group, destination.read_opt_outs)
+        if self._confirms is not None:
+            for group in _groups(opt_outs, self._confirms.max_read):
+                seen |= self._seen(group, self._confirms)
         return {lead_id for lead_id, is_there in seen.items() if is_there}
 
     @staticmethod
-    def _seen(
-        group: Mapping[str, frozenset[str]], read: Callable[[Mapping[str, frozenset[str]]], dict[str, bool]]
-    ) -> dict[str, bool]:
+    def _seen(group: Mapping[str, frozenset[str]], confirms: ConfirmsOptOuts) -> dict[str, bool]:
         try:
-            seen = read(group)
+            seen = confirms.read_opt_outs(group)
         except StoppedError:
             raise
         except ConnectorError as error:

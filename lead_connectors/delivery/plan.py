@@ -10,11 +10,13 @@ import dataclasses
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from lead_connectors.delivery.lead import Lead
 from lead_connectors.delivery.outcome import Outcome, Status, rejected
 from lead_connectors.reject_codes import RejectCode
+
+Value = TypeVar("Value")
 
 REJECT, LEAVE_OUT, OVERWRITE = "reject", "leave_out", "overwrite"
 """Values of the setting `on_conflict`."""
@@ -72,6 +74,10 @@ class Learned:
 NOTHING = Learned()
 
 
+def _without(fields: Mapping[str, Value], left_out: frozenset[str]) -> dict[str, Value]:
+    return {name: value for name, value in fields.items() if name not in left_out}
+
+
 @dataclass(frozen=True)
 class Send:
     """Send the lead.
@@ -91,13 +97,12 @@ class Send:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields that are sent, the opt-outs that are true among them."""
-        kept = {name: value for name, value in self.lead.fields.items() if name not in self.left_out}
-        return kept | dict.fromkeys(sorted(self.lead.opt_outs), True)
+        return _without(self.lead.fields, self.left_out) | dict.fromkeys(sorted(self.lead.opt_outs), True)
 
     @property
     def unique(self) -> Mapping[str, str]:
         """API field to unique identity, of the fields that are sent."""
-        return {name: identity for name, identity in self.lead.unique.items() if name not in self.left_out}
+        return _without(self.lead.unique, self.left_out)
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ class OptOutsOnly:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields that may find the lead."""
-        return {name: value for name, value in self.lead.fields.items() if name not in self.left_out}
+        return _without(self.lead.fields, self.left_out)
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ class Find:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields that may find the lead."""
-        return {name: value for name, value in self.lead.fields.items() if name not in self.left_out}
+        return _without(self.lead.fields, self.left_out)
 
 
 @dataclass(frozen=True)
