@@ -26,6 +26,8 @@ UPDATE, UPSERT, CREATE, SINGLE = (
     "Lead/Bulk/UpdateV2", "Lead/Bulk/CreateOrUpdate", "Lead/Bulk/Create", "Lead.CreateOrUpdate"
 )  # fmt: skip
 READ, BY_EMAIL, BY_PHONE = "Leads/Retrieve/ByIds", "Leads.GetByEmailaddress", "RetrieveLeadByPhoneNumber"
+ID_LAST = [("ProspectID", LEAD_ID), ("SearchBy", "ProspectId")]
+"""The end of a lead that is upserted by its id."""
 WRITES = {UPSERT: "upsert", CREATE: "create", UPDATE: "update", SINGLE: "upsert_single"}
 
 
@@ -114,3 +116,6 @@ def failure(status: int, kind: str | None = None, text: str = "") -> Exception:
         return DeniedError("denied", status=read.status, body=read.body)
     assert read.verdict is Verdict.REJECTED
     return CallRejectedError(status=read.status, code=read.code, body=read.body)
+
+
+LACKS_UPDATE = failure(404)

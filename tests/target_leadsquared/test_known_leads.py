@@ -11,6 +11,8 @@ from lead_connectors.http.errors import CallRejectedError, DeniedError, StoppedE
 from lead_connectors.http.session import Retry
 from tests.target_leadsquared.scripted_account import (
     ANN,
+    ID_LAST,
+    LACKS_UPDATE,
     LEAD_ID,
     LIMITED,
     NO_SUCH_LEAD,
@@ -34,8 +36,6 @@ from tests.target_leadsquared.scripted_account import (
     written,
 )
 
-ID_LAST = [("ProspectID", LEAD_ID), ("SearchBy", "ProspectId")]
-LACKS_UPDATE = failure(404)
 NOT_FOUND = bad_row(1, "MXInvalidEntityReferenceException", "Lead not found")
 
 

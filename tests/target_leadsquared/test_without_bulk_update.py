@@ -10,6 +10,8 @@ import pytest
 from lead_connectors.http.errors import CallRejectedError, StoppedError, TransientError
 from lead_connectors.plugin.errors import ConnectorError
 from tests.target_leadsquared.scripted_account import (
+    ID_LAST,
+    LACKS_UPDATE,
     LEAD_ID,
     OTHER_ID,
     READ,
@@ -30,9 +32,7 @@ from tests.target_leadsquared.scripted_account import (
     written,
 )
 
-ID_LAST = [("ProspectID", LEAD_ID), ("SearchBy", "ProspectId")]
 OTHER_SPELLING_LAST = [("ProspectID", LEAD_ID), ("SearchBy", "ProspectID")]
-LACKS_UPDATE = failure(404)
 
 
 @pytest.mark.parametrize(

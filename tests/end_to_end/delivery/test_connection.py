@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ def test_a_check_of_an_address_where_nobody_is_ends_soon(harness: TargetHarness,
 
 def test_a_response_that_never_ends_is_a_timeout(harness: TargetHarness) -> None:
     """A byte at a time, for ever."""
-    with dripping() as url:
+    with serving(drip) as url:
         config = harness.settings(api_url=url, max_retry_seconds=1, request_timeout=0.5, report_path=None)
         done = run_forked(harness.command, config, "--check", cwd=harness.folder)
     assert done.code == 2, done.err
@@ -95,24 +95,23 @@ def test_a_response_that_never_ends_is_a_timeout(harness: TargetHarness) -> None
 
 
 @contextlib.contextmanager
-def dripping() -> Iterator[str]:
-    """A server whose responses come a byte at a time and do not end."""
+def serving(respond: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:
+    """A server that lets `respond` treat each client, until the event is set."""
     server = socket.create_server(("127.0.0.1", 0))
     server.settimeout(0.2)
     ended = threading.Event()
 
-    def drip(client: socket.socket) -> None:
+    def treat(client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
+            client.settimeout(5)
             client.recv(1 << 16)
-            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n")
-            while not ended.wait(0.05):
-                client.sendall(b" ")
+            respond(client, ended)
 
     def serve() -> None:
         while not ended.is_set():
             with contextlib.suppress(OSError):
                 client, _ = server.accept()
-                threading.Thread(target=drip, args=(client,), daemon=True).start()
+                threading.Thread(target=treat, args=(client,), daemon=True).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -120,6 +119,13 @@ def dripping() -> Iterator[str]:
     ended.set()
     thread.join(5)
     server.close()
+
+
+def drip(client: socket.socket, ended: threading.Event) -> None:
+    """A response that comes a byte at a time and does not end."""
+    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n")
+    while not ended.wait(0.05):
+        client.sendall(b" ")
 
 
 # --- a denied lead, and a denied account --------------------------------------------------------------------------
@@ -171,30 +177,6 @@ def test_a_passing_fault_rejects_no_lead(leads: TargetHarness) -> None:
     assert leads.deliver([person(0)], write_mode="upsert_single")["accepted"] == 1
 
 
-@contextlib.contextmanager
-def somebody_else(response: bytes) -> Iterator[str]:
-    """A server that gives every call the same response."""
-    server = socket.create_server(("127.0.0.1", 0))
-    server.settimeout(0.2)
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.is_set():
-            with contextlib.suppress(OSError):
-                client, _ = server.accept()
-                with client:
-                    client.settimeout(5)
-                    client.recv(1 << 16)
-                    client.sendall(response)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.getsockname()[1]}"
-    ended.set()
-    thread.join(5)
-    server.close()
-
-
 def http(status: str, body: bytes, kind: str = "text/html", length: int | None = None, *more: str) -> bytes:
     size = len(body) if length is None else length
     head = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {size}", "Connection: close", *more]
@@ -225,7 +207,7 @@ def test_somebody_else_responses(harness: TargetHarness, kind: str) -> None:
     response, codes, word = RESPONSES[kind]
     if harness.api not in codes:
         pytest.skip("an upload's three repetitions take 12 s, and test_ambiguous.py has them")
-    with somebody_else(response) as url:
+    with serving(lambda client, _: client.sendall(response)) as url:
         done = harness.run(ONE, api_url=url, max_retry_seconds=1)
     if codes[harness.api] == 0:
         # JSON that proves nothing: the record is kept as a reject, and its STATE may pass.
